@@ -1,0 +1,36 @@
+# Every target sets up what it needs in .venv. PYTHON chooses the interpreter that makes it.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test lint tables bench build clean
+
+demo: $(INSTALLED)
+	$(BIN)/axsim demo
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+tables: $(INSTALLED)
+	$(BIN)/python tools/build_tables.py
+
+bench: $(INSTALLED)
+	$(BIN)/python -m benchmarks.gemm --quick
+
+build: $(INSTALLED)
+
+# Reinstalled when the C++ sources or the dependencies change; Python sources are used in place.
+$(INSTALLED): pyproject.toml constraints.txt CMakeLists.txt $(wildcard native/*)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+	  --editable ".[torch,demo,dev]"
+	touch $@
+
+clean:
+	rm -rf build $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Engines: ways of computing sums of table entries. All give identical integers."""

@@ -1,0 +1,23 @@
+"""The errors that axsim raises beyond plain ``ValueError`` and ``TypeError``."""
+
+from __future__ import annotations
+
+
+class NetlistError(ValueError):
+    """A netlist that is not a combinational circuit: a cycle, an undriven net, a bus of the wrong width."""
+
+
+class BlifError(NetlistError):
+    """A BLIF text that cannot be read; the message names the line."""
+
+
+class TableError(ValueError):
+    """A stored table that is missing, truncated, altered or of an unknown version."""
+
+
+class UnknownMultiplierError(ValueError):
+    """A multiplier name that nothing answers to; the message suggests near names."""
+
+
+class AccumulatorOverflowError(ValueError):
+    """A sum of products that could leave the range of its output type."""

@@ -1,0 +1,1 @@
+"""Multipliers by name."""

@@ -1,0 +1,1 @@
+"""Exhaustive product tables, their error figures, and their HDF5 store."""

@@ -1,0 +1,9 @@
+// Python bindings: the module axsim._native. Each kernel file binds its own functions.
+#include <nanobind/nanobind.h>
+
+#include "bindings.h"
+
+NB_MODULE(_native, m) {
+    m.doc() = "Compiled kernels of axsim.";
+    bind_integer(m);
+}
