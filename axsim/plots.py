@@ -1,0 +1,81 @@
+"""Pictures of multipliers, drawn with matplotlib (extra ``plot``) and written to files without a display."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from axsim.multipliers.integer import Multiplier
+
+
+def new_figure(width: float, height: float) -> Any:
+    """A matplotlib figure of ``width`` x ``height`` inches that belongs to no window."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError("drawing needs matplotlib: pip install 'axsim[plot]'") from error
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def save_figure(figure: Any, path: str | Path) -> Path:
+    """Write ``figure`` to ``path``; the ending chooses the format. A file is whole or not there.
+
+    Raises ``ValueError`` when the ending names no format that matplotlib can write.
+    """
+    path = Path(path)
+    formats = figure.canvas.get_supported_filetypes()
+    ending = path.suffix[1:].lower()
+    if ending not in formats:
+        raise ValueError(
+            f"path must end in one of {', '.join('.' + name for name in formats)}, got {str(path)!r}"
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.part")
+    try:
+        figure.savefig(unfinished, format=ending, dpi=150)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return path
+
+
+def error_picture(multiplier: Multiplier) -> Any:
+    """The error of an integer multiplier as a heat map over both operands, beside its distribution.
+
+    The heat map shows ``table[a, b] - a*b`` at column ``a`` and row ``b``, operands in increasing value; the
+    colour scale is linear for small errors and logarithmic beyond the mean absolute error, so that rare large
+    errors do not hide the rest. Returns a matplotlib ``Figure``.
+    """
+    from matplotlib.colors import SymLogNorm
+
+    table = multiplier.table
+    error = np.asarray(table.error)
+    metrics = multiplier.metrics()
+    a_low, b_low = (-(2 ** (bits - 1)) if table.signed else 0 for bits in (table.a_bits, table.b_bits))
+    if table.signed:
+        error = np.roll(error, (-a_low, -b_low), axis=(0, 1))
+    figure = new_figure(11, 4.8)
+    heat, histogram = figure.subplots(1, 2, width_ratios=(1.15, 1))
+
+    largest = max(int(np.abs(error).max()), 1)
+    norm = SymLogNorm(linthresh=max(metrics.mae, 1.0), vmin=-largest, vmax=largest)
+    extent = (a_low - 0.5, a_low + error.shape[0] - 0.5, b_low - 0.5, b_low + error.shape[1] - 0.5)
+    image = heat.imshow(error.T, origin="lower", extent=extent, norm=norm, cmap="RdBu_r", aspect="auto")
+    figure.colorbar(image, ax=heat, label="error  T[a, b] − a·b")
+    heat.set(xlabel="a (first operand)", ylabel="b (second operand)", title=f"{multiplier.name}: error")
+
+    if error.any():
+        histogram.hist(error.ravel(), bins=101, log=True, color="#34618f")
+    else:
+        histogram.text(0.5, 0.5, "no errors: exact", ha="center", transform=histogram.transAxes)
+    histogram.axvline(0, color="black", linewidth=0.8)
+    histogram.axvline(metrics.bias, color="#c0392b", linestyle="--", label=f"bias {metrics.bias:.4g}")
+    histogram.set(xlabel="error", ylabel="operand pairs (logarithmic)")
+    histogram.set_title(
+        f"MAE {metrics.mae:.4g}   WCE {metrics.wce:.4g}   EP {metrics.ep_percent:.2f} %", fontsize=10
+    )
+    histogram.legend(frameon=False)
+    return figure
