@@ -1,0 +1,220 @@
+"""Product tables in HDF5 files that are either read whole and right, or refused.
+
+Layout of a file::
+
+    bytes 0 to 511      user block: a line with the SHA-256 of all bytes after it, padded with zeros
+    /                   attributes: format, generator_version
+    /<multiplier>       attributes: a_bits, b_bits, out_bits, signed, product_sha256, error_sha256,
+                        generator_version, and what the record brings along (source, citation, ...)
+    /<multiplier>/product   (2**a_bits, 2**b_bits), little-endian, one chunk, shuffle + gzip
+    /<multiplier>/error     product - exact product, int32, likewise
+
+Any HDF5 program reads such a file; user blocks are part of the format. This one is there because a damaged
+HDF5 file can make the HDF5 library itself fail in any way; its digest is checked before the library sees it.
+Equal tables give equal bytes: all is written in order of name and without time stamps.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from axsim.errors import TableError
+from axsim.tables.product import ProductTable
+
+if TYPE_CHECKING:
+    import h5py
+
+# Raise this whenever a built-in circuit or the layout of the files changes: older files are then refused, and
+# older cache files are passed by.
+GENERATOR_VERSION = 1
+
+FORMAT = "axsim product tables"
+USER_BLOCK = 512
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+OWN_ATTRIBUTES = frozenset(
+    ("a_bits", "b_bits", "out_bits", "signed", "product_sha256", "error_sha256", "generator_version")
+)
+
+Attribute = str | int | float
+
+
+@dataclass(frozen=True)
+class TableRecord:
+    """A named product table and what is known about it.
+
+    Attributes:
+        name: letters, digits and ``_ . + - [ ]``, starting with a letter or a digit.
+        table: the products.
+        attributes: texts and numbers stored beside it, such as ``source``, ``citation``,
+            ``published_power_mW``, ``published_area_um2``, ``published_delay_ns``.
+
+    Raises:
+        ValueError: the name cannot name a group, or an attribute's name is one the store uses itself.
+    """
+
+    name: str
+    table: ProductTable
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9][\w.+\-\[\]]*", self.name, re.ASCII):
+            raise ValueError(f"name is {self.name!r}, expected letters, digits and _ . + - [ ]")
+        if taken := OWN_ATTRIBUTES & self.attributes.keys():
+            raise ValueError(f"attributes {sorted(taken)} are written by the store itself; rename them")
+
+
+def write_tables(path: str | os.PathLike[str], records: Iterable[TableRecord]) -> None:
+    """Write ``records`` as one HDF5 file, replacing ``path`` in one step; its folder is made if need be.
+
+    Raises:
+        ValueError: two records have the same name.
+        OSError: the folder or the file cannot be written; an existing file is then left as it was.
+    """
+    import h5py
+
+    by_name: dict[str, TableRecord] = {}
+    for record in records:
+        if record.name in by_name:
+            raise ValueError(f"two tables are called {record.name!r}")
+        by_name[record.name] = record
+
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w", userblock_size=USER_BLOCK) as file:
+        file.attrs.update(format=FORMAT, generator_version=GENERATOR_VERSION)
+        for name in sorted(by_name):
+            _write_record(file.create_group(name), by_name[name])
+    _replace_file(Path(path), seal(buffer.getvalue()[USER_BLOCK:]))
+
+
+def read_table(path: str | os.PathLike[str], name: str) -> TableRecord:
+    """The table called ``name`` of an HDF5 file that ``write_tables`` wrote, with its attributes.
+
+    Raises:
+        TableError: the file is missing, truncated, altered, not HDF5, of another generator version, or has no
+            such table; the message names the file and the table.
+    """
+    with _opened(path, name) as file:
+        if name not in file:
+            raise TableError(f"{path} has no table {name!r}; it has {', '.join(sorted(file)) or 'none'}")
+        return _read_record(path, file, name)
+
+
+def read_tables(path: str | os.PathLike[str]) -> dict[str, TableRecord]:
+    """All tables of a file by name; errors as for ``read_table``."""
+    with _opened(path) as file:
+        return {name: _read_record(path, file, name) for name in sorted(file)}
+
+
+def list_tables(path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """The names of the tables in a file, sorted; errors as for ``read_table``."""
+    with _opened(path) as file:
+        return tuple(sorted(file))
+
+
+def seal(body: bytes) -> bytes:
+    """``body`` behind a user block with its SHA-256: what stands on the disk."""
+    return _user_block(body) + body
+
+
+def _user_block(body: bytes) -> bytes:
+    line = f"{FORMAT}; SHA-256 of all bytes after these {USER_BLOCK}: {hashlib.sha256(body).hexdigest()}\n"
+    return line.encode("ascii").ljust(USER_BLOCK, b"\0")
+
+
+def _write_record(group: h5py.Group, record: TableRecord) -> None:
+    table = record.table
+    error = table.error.astype("<i4")
+    for name, values in (("product", table.values), ("error", error)):
+        group.create_dataset(
+            name,
+            data=values,
+            chunks=values.shape,
+            compression="gzip",
+            shuffle=True,
+            track_times=False,
+        )
+    own = {
+        "a_bits": table.a_bits,
+        "b_bits": table.b_bits,
+        "out_bits": table.out_bits,
+        "signed": table.signed,
+        "product_sha256": table.sha256,
+        "error_sha256": _sha256(error),
+        "generator_version": GENERATOR_VERSION,
+    }
+    group.attrs.update(sorted({**record.attributes, **own}.items()))
+
+
+@contextmanager
+def _opened(path: str | os.PathLike[str], name: str | None = None) -> Iterator[h5py.File]:
+    """The file at ``path``, once its bytes are known to be those that were written."""
+    import h5py
+
+    wanted = f"{path}: table {name!r}" if name else f"{path}: its tables"
+    try:
+        data = Path(path).read_bytes()
+    except OSError as problem:
+        raise TableError(f"{wanted} cannot be read: {problem.strerror}") from problem
+    block, body = data[:USER_BLOCK], data[USER_BLOCK:]
+    if HDF5_SIGNATURE not in (data[: len(HDF5_SIGNATURE)], body[: len(HDF5_SIGNATURE)]):
+        raise TableError(f"{wanted} cannot be read: this is not an HDF5 file, or a damaged one")
+    if block != _user_block(body):
+        raise TableError(
+            f"{wanted} cannot be read: the file is truncated or altered, or axsim did not write it "
+            "(the SHA-256 in its user block is not that of its bytes)"
+        )
+    with h5py.File(io.BytesIO(data), "r") as file:
+        version = file.attrs.get("generator_version")
+        if version != GENERATOR_VERSION:
+            raise TableError(
+                f"{wanted} cannot be read: its generator version is {version}, this axsim reads "
+                f"{GENERATOR_VERSION}; build the file again"
+            )
+        yield file
+
+
+def _read_record(path: str | os.PathLike[str], file: h5py.File, name: str) -> TableRecord:
+    try:
+        group = file[name]
+        values, error = np.asarray(group["product"]), np.asarray(group["error"], "<i4")
+        attributes = {key: _plain(value) for key, value in group.attrs.items()}
+        own = {key: attributes.pop(key) for key in OWN_ATTRIBUTES}
+        table = ProductTable(values, own["a_bits"], own["b_bits"], own["out_bits"], own["signed"])
+    except (KeyError, TypeError, ValueError, OSError) as problem:
+        raise TableError(f"{path}: table {name!r} cannot be read: {problem}") from problem
+    if table.sha256 != own["product_sha256"]:
+        raise TableError(f"{path}: table {name!r} is altered: its products do not have the stored SHA-256")
+    if _sha256(error) != own["error_sha256"] or not np.array_equal(error, table.error):
+        raise TableError(f"{path}: table {name!r} is altered: its error table is not that of its products")
+    return TableRecord(name, table, attributes)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _sha256(values: NDArray[np.integer[Any]]) -> str:
+    return hashlib.sha256(values.tobytes()).hexdigest()
+
+
+def _replace_file(path: Path, data: bytes) -> None:
+    """Put ``data`` at ``path`` in one step, so that no reader ever sees part of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
