@@ -1,1 +1,55 @@
 """Engines: ways of computing sums of table entries. All give identical integers."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from axsim.engines import reference
+from axsim.engines.fold import FoldedTable
+from axsim.engines.geometry import Geometry
+
+ENGINES = ("native", "reference")  # fastest first
+_NATIVE_IS_BUILT = find_spec("axsim._native") is not None
+
+Bytes = NDArray[np.uint8]
+
+
+class Engine(Protocol):
+    """What an engine module provides; see ``reference`` for shapes."""
+
+    def lookup(self, table: FoldedTable, a: Bytes, b: Bytes) -> NDArray[np.int32]: ...
+    def gemm(self, table: FoldedTable, a: Bytes, b: Bytes, accumulator: DTypeLike) -> NDArray[Any]: ...
+    def conv2d(
+        self,
+        table: FoldedTable,
+        x: Bytes,
+        w: Bytes,
+        geometry: Geometry,
+        pad_byte: int,
+        accumulator: DTypeLike,
+    ) -> NDArray[Any]: ...
+
+
+def select(name: str = "auto") -> Engine:
+    """The engine called ``name``; "auto" is the native one where it was built, else the reference.
+
+    Raises:
+        ValueError: no engine has that name, or it was not built.
+    """
+    if name == "auto":
+        name = "native" if _NATIVE_IS_BUILT else "reference"
+    if name == "reference":
+        return reference
+    if name != "native":
+        raise ValueError(f"engine is {name!r}, expected one of auto, {', '.join(ENGINES)}")
+    if not _NATIVE_IS_BUILT:
+        raise ValueError(
+            "engine is 'native', but axsim was installed without its compiled module axsim._native"
+        )
+    from axsim.engines import native
+
+    return native

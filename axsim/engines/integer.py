@@ -1,0 +1,255 @@
+"""Products through an integer multiplier: quantise, sum in an engine, and scale back.
+
+The three operations take NumPy arrays whose shapes fit. Integer operands give integer sums; float operands
+are quantised first (``axsim.ops`` has the rules) and give floats.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from axsim.engines import select, zero_points
+from axsim.engines.fold import FoldedTable, Limits, fold
+from axsim.engines.geometry import Geometry
+from axsim.errors import AccumulatorOverflowError
+from axsim.multipliers import Multiplier
+from axsim.quantize import QuantParams, affine, quantize, symmetric
+
+Array = NDArray[Any]
+Quantisation = QuantParams | str | None
+
+_INT32, _INT64, _BYTE = np.dtype(np.int32), np.dtype(np.int64), np.dtype(np.uint8)
+_MAX = {_INT32: 2**31 - 1, _INT64: 2**63 - 1}
+_WHOLE: dict[str, Limits] = {"u": (0, 255), "i": (-128, 127)}  # all that uint8 and int8 hold
+_FLOATS = np.dtype(np.float32), np.dtype(np.float64)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the caller of an operation may choose; see ``axsim.ops``."""
+
+    a_quant: Quantisation = None
+    b_quant: Quantisation = None
+    out_dtype: Any = None
+    engine: str = "auto"
+
+
+@dataclass(frozen=True)
+class Operands:
+    """What one call multiplies.
+
+    Attributes:
+        a, b: uint8 or int8, as they came in or quantised.
+        params: how ``a`` and ``b`` were quantised; None if integers came in.
+        table: the multiplier's table, folded for these types.
+        accumulator: int32 or int64, wide enough for the sums.
+        out_dtype: the result's.
+    """
+
+    a: Array
+    b: Array
+    params: tuple[QuantParams, QuantParams] | None
+    table: FoldedTable
+    accumulator: np.dtype[Any]
+    out_dtype: np.dtype[Any]
+
+    @property
+    def bytes(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """``a`` and ``b`` as the engines know them."""
+        return self.a.view(_BYTE), self.b.view(_BYTE)
+
+
+def multiply(multiplier: Multiplier, a: Array, b: Array, options: Options) -> Array:
+    """``a * b`` element by element, broadcast together."""
+    call = _prepare(multiplier, ("a", a), ("b", b), options, terms=1, channel_axis=None)
+    products = select(options.engine).lookup(call.table, *call.bytes)
+    if call.params is None:
+        return products.astype(call.out_dtype, copy=False)
+    a_params, b_params = call.params
+    zeros = int(a_params.zero_point), int(b_params.zero_point)
+    total = zero_points.lookup(products, call.a, call.b, *zeros)
+    return _scaled(total, a_params.scale, b_params.scale, None, call.out_dtype)
+
+
+def matmul(multiplier: Multiplier, a: Array, b: Array, options: Options) -> Array:
+    """``a @ b`` of a (..., M, K) and b (..., K, N): (..., M, N)."""
+    # A vector was made a column: its only axis held the terms of the sum, not output channels.
+    call = _prepare(multiplier, ("a", a), ("b", b), options, terms=a.shape[-1], channel_axis=b.ndim - 1)
+    sums = select(options.engine).gemm(call.table, *call.bytes, call.accumulator)
+    if call.params is None:
+        return sums
+    a_params, b_params = call.params
+    total = zero_points.gemm(sums, call.a, call.b, int(a_params.zero_point), b_params.zero_point)
+    return _scaled(total, a_params.scale, b_params.scale, None, call.out_dtype)
+
+
+def conv2d(
+    multiplier: Multiplier, x: Array, w: Array, bias: Array | None, geometry: Geometry, options: Options
+) -> Array:
+    """Cross-correlation of x (N, C, H, W) with w (O, C / groups, kh, kw), plus bias (O,): (N, O, OH, OW)."""
+    terms = math.prod(w.shape[1:])
+    call = _prepare(multiplier, ("x", x), ("w", w), options, terms=terms, channel_axis=0, bias=bias)
+    zero = 0 if call.params is None else int(call.params[0].zero_point)
+    engine = select(options.engine)
+    sums = engine.conv2d(call.table, *call.bytes, geometry, zero & 255, call.accumulator)
+    shift = None if bias is None else bias[:, None, None]
+    if call.params is None:
+        if shift is not None:
+            sums += shift
+        return sums
+    x_params, w_params = call.params
+    total = zero_points.conv2d(sums, call.a, call.b, geometry, zero, w_params.zero_point)
+    w_scale = w_params.scale if w_params.axis is None else w_params.scale[:, None, None]
+    return _scaled(total, x_params.scale, w_scale, shift, call.out_dtype)
+
+
+def _scaled(
+    total: Array, a_scale: Array, b_scale: Array, bias: Array | None, out_dtype: np.dtype[Any]
+) -> Array:
+    """``s_a s_b total + bias`` in float64, rounded once to ``out_dtype``."""
+    # One scale after the other: their product could overflow, and 0 times infinity is not 0.
+    y = np.asarray(np.multiply(total, a_scale, dtype=np.float64))
+    y *= b_scale
+    if bias is not None:
+        y += bias
+    scaled: Array = y.astype(out_dtype, copy=False)
+    return scaled
+
+
+def _prepare(
+    multiplier: Multiplier,
+    left: tuple[str, Array],
+    right: tuple[str, Array],
+    options: Options,
+    *,
+    terms: int,
+    channel_axis: int | None,
+    bias: Array | None = None,
+) -> Operands:
+    """Check the operands, each with its name for messages; quantise floats; choose the accumulator."""
+    (a_name, a), (b_name, b) = left, right
+    floats = _is_float(a_name, a)
+    if floats != _is_float(b_name, b):
+        raise TypeError(
+            f"{a_name} is {a.dtype} and {b_name} is {b.dtype}: quantise the float operand yourself "
+            "(axsim.quantize.quantize), or pass two floats"
+        )
+    params = None
+    if floats:
+        out_dtype = _result_dtype(options.out_dtype, _FLOATS, np.result_type(a, b))
+        bits, signed = (multiplier.a_bits, multiplier.b_bits), multiplier.signed
+        params = (
+            _params(a_name, a, "a_quant", options.a_quant, bits[0], signed, None),
+            _params(b_name, b, "b_quant", options.b_quant, bits[1], signed, channel_axis),
+        )
+        a, b = quantize(a, params[0], name=a_name), quantize(b, params[1], name=b_name)
+    else:
+        if options.a_quant is not None or options.b_quant is not None:
+            raise TypeError(f"a_quant or b_quant is given, but {a_name} and {b_name} are integers already")
+        out_dtype = _result_dtype(options.out_dtype, (_INT32, _INT64), _INT32)
+
+    table = fold(multiplier.table, a.dtype, b.dtype)
+    if params is None:
+        _check_values(a_name, a, table.a_limits, multiplier)
+        _check_values(b_name, b, table.b_limits, multiplier)
+    else:
+        _check_range("a_quant", params[0], table.a_limits, multiplier)
+        _check_range("b_quant", params[1], table.b_limits, multiplier)
+
+    largest = terms * table.max_abs + (0 if bias is None else _check_bias(bias, floats))
+    if not floats and largest > _MAX[out_dtype]:
+        raise AccumulatorOverflowError(
+            f"a sum of {terms} products of {multiplier.name}, each up to {table.max_abs}, can reach "
+            f"{largest}, beyond {out_dtype}" + ("; pass out_dtype='int64'" if out_dtype == _INT32 else "")
+        )
+    accumulator = out_dtype if not floats else _INT32 if largest <= _MAX[_INT32] else _INT64
+    return Operands(a, b, params, table, accumulator, out_dtype)
+
+
+def _is_float(name: str, array: Array) -> bool:
+    """Whether the operand is to be quantised; TypeError if it is neither a float nor an 8-bit integer."""
+    kind, size = array.dtype.kind, array.dtype.itemsize
+    if kind in "iu" and size == 1:
+        return False
+    if kind == "f" and size in (4, 8):
+        return True
+    hint = ""
+    if kind in "iu":
+        hint = "; cast it to uint8 or int8 if the values fit"
+    elif kind == "f":
+        hint = "; cast it to float32"
+    raise TypeError(f"{name} is {array.dtype}, expected uint8, int8, float32 or float64{hint}")
+
+
+def _params(
+    name: str,
+    x: Array,
+    argument: str,
+    given: Quantisation,
+    bits: int,
+    signed: bool,
+    channel_axis: int | None,
+) -> QuantParams:
+    """The parameters to quantise a float operand with, for a circuit of ``bits``."""
+    if isinstance(given, QuantParams):
+        if given.axis is not None and (channel_axis is None or given.axis % x.ndim != channel_axis):
+            allowed = "per tensor" if channel_axis is None else f"per tensor or along axis {channel_axis}"
+            raise ValueError(
+                f"{argument} has parameters for each index of axis {given.axis}; expected {allowed}: along "
+                "any other axis the scale cannot be taken out of the sum"
+            )
+        return given
+    if given is None or given == "affine":
+        return affine(x, bits=min(bits, 8), signed=signed, name=name)
+    if given == "symmetric":  # an unsigned circuit gets the sign beside its magnitude bits
+        return symmetric(x, bits=min(bits if signed else bits + 1, 8), name=name)
+    raise ValueError(f"{argument} is {given!r}, expected 'affine', 'symmetric' or axsim.quantize.QuantParams")
+
+
+def _check_values(name: str, array: Array, limits: Limits, multiplier: Multiplier) -> None:
+    if array.size == 0 or limits == _WHOLE[array.dtype.kind]:
+        return
+    low, high = limits
+    for extreme in (int(array.min()), int(array.max())):
+        if not low <= extreme <= high:
+            raise ValueError(
+                f"{name} holds {extreme}, but {multiplier.name} takes {low} to {high} from {array.dtype}"
+            )
+
+
+def _check_range(argument: str, params: QuantParams, limits: Limits, multiplier: Multiplier) -> None:
+    if params.qmin < limits[0] or params.qmax > limits[1]:
+        raise ValueError(
+            f"{argument} makes integers from {params.qmin} to {params.qmax}, but {multiplier.name} takes "
+            f"{limits[0]} to {limits[1]} from {params.dtype}; choose fewer bits"
+        )
+
+
+def _check_bias(bias: Array, floats: bool) -> int:
+    """The largest magnitude in an integer bias; 0 for a float one, which is added after scaling."""
+    if floats:
+        if bias.dtype not in _FLOATS:
+            raise TypeError(f"bias is {bias.dtype}, expected float32 or float64, as x and w are floats")
+        if not np.isfinite(bias).all():
+            raise ValueError("bias holds NaN or infinity")
+        return 0
+    if bias.dtype.kind not in "iu":
+        raise TypeError(f"bias is {bias.dtype}, expected integers, as x and w are integers")
+    return max((abs(int(value)) for value in (bias.min(), bias.max())), default=0) if bias.size else 0
+
+
+def _result_dtype(given: Any, allowed: tuple[np.dtype[Any], ...], default: np.dtype[Any]) -> np.dtype[Any]:
+    if given is None:
+        return default
+    try:
+        dtype = np.dtype(str(given).removeprefix("torch.") if "torch" in str(given) else given)
+    except TypeError:
+        raise TypeError(f"out_dtype is {given!r}, expected {allowed[0]} or {allowed[1]}") from None
+    if dtype not in allowed:
+        raise TypeError(f"out_dtype is {dtype}, expected {allowed[0]} or {allowed[1]} for such operands")
+    return dtype

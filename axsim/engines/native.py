@@ -1,0 +1,92 @@
+"""The compiled engine: the same sums as ``reference``, by the kernels of ``axsim._native``."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from axsim import _native
+from axsim.engines.fold import FoldedTable
+from axsim.engines.geometry import Geometry
+from axsim.threads import get_num_threads
+
+Bytes = NDArray[np.uint8]
+
+_tables: WeakKeyDictionary[FoldedTable, _native.Table] = WeakKeyDictionary()
+_ONE_MATRIX = np.zeros(1, np.int64)
+
+
+def lookup(table: FoldedTable, a: Bytes, b: Bytes) -> NDArray[np.int32]:
+    """``table[a, b]`` element by element, broadcast together: int32."""
+    left, right = (np.ascontiguousarray(side) for side in np.broadcast_arrays(a, b))
+    # np.ascontiguousarray gives an array without axes one of length 1.
+    out = np.empty(np.broadcast_shapes(a.shape, b.shape), np.int32)
+    _native.lookup(table.values, left.reshape(-1), right.reshape(-1), out.reshape(-1), get_num_threads())
+    return out
+
+
+def gemm(table: FoldedTable, a: Bytes, b: Bytes, accumulator: DTypeLike) -> NDArray[Any]:
+    """``out[..., m, n] = sum over k of table[a[..., m, k], b[..., k, n]]``; leading axes broadcast.
+
+    a is (..., M, K), b (..., K, N), both of at least two axes, strided as they like; the result has dtype
+    ``accumulator`` (int32 or int64), which the caller knows to be wide enough.
+    """
+    (m, k), n = a.shape[-2:], b.shape[-1]
+    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    if b.ndim == 2:  # one right operand for all: one tall product
+        a, matrices = a.reshape(math.prod(batch) * m, k), ()
+    else:
+        matrices = batch
+    out = np.empty((math.prod(matrices), a.shape[-2], n), accumulator)
+    _native.gemm(
+        _table(table),
+        np.ascontiguousarray(a).reshape(math.prod(a.shape[:-2]), a.shape[-2], k),
+        np.ascontiguousarray(b).reshape(math.prod(b.shape[:-2]), k, n),
+        _matrix_index(a.shape[:-2], matrices),
+        _matrix_index(b.shape[:-2], matrices),
+        out,
+        get_num_threads(),
+    )
+    return out.reshape(*batch, m, n)
+
+
+def conv2d(
+    table: FoldedTable, x: Bytes, w: Bytes, geometry: Geometry, pad_byte: int, accumulator: DTypeLike
+) -> NDArray[Any]:
+    """Cross-correlation of x (N, C, H, W) with w (O, C / groups, kh, kw): (N, O, OH, OW) of ``accumulator``.
+
+    Patches are packed a block at a time; a padded pixel is the operand ``pad_byte``.
+    """
+    out = np.empty((len(x), len(w), *geometry.output_size(*x.shape[2:], *w.shape[2:])), accumulator)
+    _native.conv2d(
+        _table(table),
+        np.ascontiguousarray(x),
+        np.ascontiguousarray(w),
+        out,
+        geometry.stride,
+        (geometry.padding[0], geometry.padding[2]),
+        geometry.dilation,
+        geometry.groups,
+        pad_byte,
+        get_num_threads(),
+    )
+    return out
+
+
+def _table(folded: FoldedTable) -> _native.Table:
+    table = _tables.get(folded)
+    if table is None:
+        table = _tables[folded] = _native.Table(folded.values)
+    return table
+
+
+def _matrix_index(own: tuple[int, ...], batch: tuple[int, ...]) -> NDArray[np.int64]:
+    """Which of an operand's own matrices each matrix of the broadcast batch takes."""
+    if not batch:
+        return _ONE_MATRIX
+    index = np.arange(math.prod(own), dtype=np.int64).reshape(own)
+    return np.ascontiguousarray(np.broadcast_to(index, batch)).reshape(-1)
