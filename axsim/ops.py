@@ -30,6 +30,11 @@ a QuantParams       as made by ``axsim.quantize.affine``, ``symmetric``: other b
 None and the two strings take one pair of parameters from the least and greatest element. Activations that are
 never negative with ``b_quant="symmetric"`` (no zero points at all) are the common choice for inference.
 
+**Float multipliers** (``axfpm``, ``float32[L40]``) take float32 and float16 operands as they are.
+Every product is exact to the bit; sums are made in float64, in ascending order of k, and rounded once to
+float32 (``out_dtype="float64"`` leaves them unrounded). Bias is added before the rounding. A padded pixel is
+0.0.
+
 **Arrays.** NumPy arrays in, NumPy arrays out; torch tensors on the CPU in, torch tensors out. Any strides,
 also read-only. Gradients do not flow.
 """
@@ -42,17 +47,19 @@ from typing import Any
 import numpy as np
 
 from axsim._arrays import to_numpy
-from axsim.engines import integer
+from axsim.engines import floating, integer
 from axsim.engines.geometry import geometry
-from axsim.engines.integer import Options, Quantisation
-from axsim.multipliers import Multiplier, get
+from axsim.engines.options import Options, Quantisation
+from axsim.multipliers import FloatMultiplier, Multiplier, get
 from axsim.quantize import QuantParams
+
+Mult = str | Multiplier | FloatMultiplier
 
 
 def multiply(
     a: Any,
     b: Any,
-    mult: str | Multiplier = "exact8",
+    mult: Mult = "exact8",
     *,
     a_quant: Quantisation = None,
     b_quant: Quantisation = None,
@@ -87,7 +94,7 @@ def multiply(
 def matmul(
     a: Any,
     b: Any,
-    mult: str | Multiplier = "exact8",
+    mult: Mult = "exact8",
     *,
     a_quant: Quantisation = None,
     b_quant: Quantisation = None,
@@ -113,6 +120,8 @@ def matmul(
         AccumulatorOverflowError: K times the largest product is beyond int32; ``out_dtype="int64"`` helps.
 
     >>> import numpy as np
+    >>> matmul(np.float32([[1.5, 2]]), np.float32([[1.5], [3]]), "axfpm")  # 1.5 * 1.5 = 3, 2 * 3 = 8
+    array([[11.]], dtype=float32)
     >>> a = np.array([[1, 2], [3, 250]], np.uint8)
     >>> matmul(a, a)
     array([[    7,   502],
@@ -148,7 +157,7 @@ def matmul(
 def conv2d(
     x: Any,
     w: Any,
-    mult: str | Multiplier = "exact8",
+    mult: Mult = "exact8",
     *,
     bias: Any = None,
     stride: Any = 1,
@@ -208,12 +217,10 @@ def conv2d(
     return wrap(kind.conv2d(multiplier, x, w, rest[0] if rest else None, windows, options))
 
 
-def _resolve(mult: str | Multiplier) -> tuple[Multiplier, ModuleType]:
+def _resolve(mult: Mult) -> tuple[Any, ModuleType]:
     """The multiplier, and the module that carries out operations with its kind."""
     multiplier = get(mult)
-    if isinstance(multiplier, Multiplier):
-        return multiplier, integer
-    raise TypeError(f"mult is {multiplier!r}, expected an integer multiplier")
+    return multiplier, integer if isinstance(multiplier, Multiplier) else floating
 
 
 def _check_broadcast(a_shape: tuple[int, ...], b_shape: tuple[int, ...]) -> None:

@@ -2,3 +2,4 @@
 #include <nanobind/nanobind.h>
 
 void bind_integer(nanobind::module_ &m);
+void bind_floating(nanobind::module_ &m);

@@ -1,8 +1,19 @@
-// Chooses the kernels. The portable ones run everywhere.
+// Chooses the kernels for the instruction set in use.
+#include "isa.h"
 #include "kernels.h"
 
 namespace axsim {
 
-const KernelSet &kernels() { return portable_kernels(); }
+const KernelSet &kernels() {
+    switch (isa()) {
+        case Isa::avx512:
+            return avx512_kernels();
+        case Isa::avx2:
+            return avx2_kernels();
+        case Isa::portable:
+            break;
+    }
+    return portable_kernels();
+}
 
 }  // namespace axsim

@@ -45,10 +45,12 @@ inline const Kernel<std::int32_t> &KernelSet::of<std::int32_t>() const {
     return plain;
 }
 
-// One function per instruction-set file.
+// One function per instruction-set file. On other processors than x86 they are all the same code.
 const KernelSet &portable_kernels();
+const KernelSet &avx2_kernels();
+const KernelSet &avx512_kernels();
 
-// The fastest set that this processor runs.
+// The set for isa().
 const KernelSet &kernels();
 
 }  // namespace axsim

@@ -7,6 +7,10 @@
 
 #include "kernels.h"
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
 namespace axsim {
 namespace {
 
@@ -31,21 +35,36 @@ struct Vector {
 };
 
 // The entries of eight fixed operands, interleaved: out[i][lane]. One vector load then looks up eight products.
+// Eight rows of eight entries at a time are transposed by three perfect shuffles.
 template <class Entry>
 AXSIM_APART void interleave(const Entry *const *columns, Entry *__restrict out) {
-    const Entry *c0 = columns[0], *c1 = columns[1], *c2 = columns[2], *c3 = columns[3];
-    const Entry *c4 = columns[4], *c5 = columns[5], *c6 = columns[6], *c7 = columns[7];
-    for (std::size_t i = 0; i < kSide; ++i) {
-        Entry *to = out + i * kLanes;
-        to[0] = c0[i];
-        to[1] = c1[i];
-        to[2] = c2[i];
-        to[3] = c3[i];
-        to[4] = c4[i];
-        to[5] = c5[i];
-        to[6] = c6[i];
-        to[7] = c7[i];
+    using Row = typename Vector<Entry>::type;
+    static_assert(kLanes == 8, "three shuffles transpose eight lanes");
+    for (std::size_t i = 0; i < kSide; i += kLanes) {
+        Row row[kLanes], shuffled[kLanes];
+        for (std::size_t j = 0; j < kLanes; ++j) __builtin_memcpy(&row[j], columns[j] + i, sizeof(Row));
+        for (int step = 0; step < 3; ++step) {
+            for (std::size_t j = 0; j < 4; ++j) {
+                shuffled[2 * j] = __builtin_shufflevector(row[j], row[j + 4], 0, 8, 1, 9, 2, 10, 3, 11);
+                shuffled[2 * j + 1] = __builtin_shufflevector(row[j], row[j + 4], 4, 12, 5, 13, 6, 14, 7, 15);
+            }
+            for (std::size_t j = 0; j < kLanes; ++j) row[j] = shuffled[j];
+        }
+        for (std::size_t j = 0; j < kLanes; ++j) __builtin_memcpy(out + (i + j) * kLanes, &row[j], sizeof(Row));
     }
+}
+
+// Eight entries as 32-bit numbers.
+inline Vector<std::uint32_t>::type widen(const Vector<std::int32_t>::type *entries) {
+    return __builtin_convertvector(*entries, Vector<std::uint32_t>::type);
+}
+inline Vector<std::uint32_t>::type widen(const Vector<std::uint16_t>::type *entries) {
+#if defined(__AVX2__)  // one instruction, which GCC does not find by itself
+    return reinterpret_cast<Vector<std::uint32_t>::type>(
+        _mm256_cvtepu16_epi32(_mm_load_si128(reinterpret_cast<const __m128i *>(entries))));
+#else
+    return __builtin_convertvector(*entries, Vector<std::uint32_t>::type);
+#endif
 }
 
 // Adds Terms consecutive terms to every row; `bytes` are the stream's, kGroup to a row.
@@ -58,7 +77,7 @@ void add_wide(const Entry *interleaved, const std::uint8_t *bytes, std::size_t r
         Sums sum;
         __builtin_memcpy(&sum, sums, sizeof sum);
         for (std::size_t t = 0; t < Terms; ++t)
-            sum += __builtin_convertvector(entries[t * kSide + bytes[t]], Sums);
+            sum += widen(entries + t * kSide + bytes[t]);
         __builtin_memcpy(sums, &sum, sizeof sum);
     }
 }

@@ -6,4 +6,5 @@
 NB_MODULE(_native, m) {
     m.doc() = "Compiled kernels of axsim.";
     bind_integer(m);
+    bind_floating(m);
 }

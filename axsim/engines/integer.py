@@ -16,27 +16,17 @@ from numpy.typing import NDArray
 from axsim.engines import select, zero_points
 from axsim.engines.fold import FoldedTable, Limits, fold
 from axsim.engines.geometry import Geometry
+from axsim.engines.options import Options, Quantisation, result_dtype
 from axsim.errors import AccumulatorOverflowError
 from axsim.multipliers import Multiplier
 from axsim.quantize import QuantParams, affine, quantize, symmetric
 
 Array = NDArray[Any]
-Quantisation = QuantParams | str | None
 
 _INT32, _INT64, _BYTE = np.dtype(np.int32), np.dtype(np.int64), np.dtype(np.uint8)
 _MAX = {_INT32: 2**31 - 1, _INT64: 2**63 - 1}
 _WHOLE: dict[str, Limits] = {"u": (0, 255), "i": (-128, 127)}  # all that uint8 and int8 hold
 _FLOATS = np.dtype(np.float32), np.dtype(np.float64)
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the caller of an operation may choose; see ``axsim.ops``."""
-
-    a_quant: Quantisation = None
-    b_quant: Quantisation = None
-    out_dtype: Any = None
-    engine: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -141,7 +131,7 @@ def _prepare(
         )
     params = None
     if floats:
-        out_dtype = _result_dtype(options.out_dtype, _FLOATS, np.result_type(a, b))
+        out_dtype = result_dtype(options.out_dtype, _FLOATS, np.result_type(a, b))
         bits, signed = (multiplier.a_bits, multiplier.b_bits), multiplier.signed
         params = (
             _params(a_name, a, "a_quant", options.a_quant, bits[0], signed, None),
@@ -151,7 +141,7 @@ def _prepare(
     else:
         if options.a_quant is not None or options.b_quant is not None:
             raise TypeError(f"a_quant or b_quant is given, but {a_name} and {b_name} are integers already")
-        out_dtype = _result_dtype(options.out_dtype, (_INT32, _INT64), _INT32)
+        out_dtype = result_dtype(options.out_dtype, (_INT32, _INT64), _INT32)
 
     table = fold(multiplier.table, a.dtype, b.dtype)
     if params is None:
@@ -241,15 +231,3 @@ def _check_bias(bias: Array, floats: bool) -> int:
     if bias.dtype.kind not in "iu":
         raise TypeError(f"bias is {bias.dtype}, expected integers, as x and w are integers")
     return max((abs(int(value)) for value in (bias.min(), bias.max())), default=0) if bias.size else 0
-
-
-def _result_dtype(given: Any, allowed: tuple[np.dtype[Any], ...], default: np.dtype[Any]) -> np.dtype[Any]:
-    if given is None:
-        return default
-    try:
-        dtype = np.dtype(str(given).removeprefix("torch.") if "torch" in str(given) else given)
-    except TypeError:
-        raise TypeError(f"out_dtype is {given!r}, expected {allowed[0]} or {allowed[1]}") from None
-    if dtype not in allowed:
-        raise TypeError(f"out_dtype is {dtype}, expected {allowed[0]} or {allowed[1]} for such operands")
-    return dtype

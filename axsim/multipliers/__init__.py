@@ -1,1 +1,9 @@
-"""Multipliers by name."""
+"""Multipliers by name: the EvoApprox8b circuits, parametric families, float multipliers, and your own."""
+
+from __future__ import annotations
+
+from axsim.multipliers.float_multiplier import FloatMultiplier
+from axsim.multipliers.integer import Multiplier
+from axsim.multipliers.registry import get, list_multipliers, register
+
+__all__ = ["FloatMultiplier", "Multiplier", "get", "list_multipliers", "register"]

@@ -308,7 +308,3 @@ def test_tables_are_forgotten_with_their_folded_table() -> None:
     assert sys.getrefcount(table) <= 3
     del table
     assert len(native._tables) == before - 1
-
-
-def test_portable_kernels_run_here() -> None:
-    assert _native.isa() == "portable"

@@ -1,0 +1,66 @@
+"""Which built-in multipliers stand in which table file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+
+from axsim.multipliers.evoapprox import evoapprox
+from axsim.multipliers.families import FAMILIES
+from axsim.multipliers.float_tables import float_plan
+from axsim.multipliers.integer import Multiplier
+from axsim.multipliers.registry import get
+from axsim.tables.build import Plan
+from axsim.tables.store import TableRecord
+
+# Labels of EvoApproxLib, and the attributes that the table files have for them.
+PUBLISHED_ATTRIBUTES = {
+    "PDK45_PWR": "published_power_mW",
+    "PDK45_AREA": "published_area_um2",
+    "PDK45_DELAY": "published_delay_ns",
+}
+
+
+def plan(names: Iterable[str] = ()) -> Plan:
+    """The plan of ``axsim.tables.build`` for all table files, or for multipliers or tables ``names`` alone.
+
+    Raises:
+        UnknownMultiplierError: a name is no multiplier's.
+        ValueError: a multiplier is in no table file.
+
+    >>> {file: list(tables) for file, tables in plan(["L40", "drum8_4"]).items()}
+    {'evoapprox8b.h5': ['mul8u_L40'], 'families.h5': ['drum8_4']}
+    """
+    multipliers = {
+        "evoapprox8b.h5": list(evoapprox().values()),
+        "families.h5": [member for family in FAMILIES for member in family.example_members()],
+    }
+    whole: Plan = {
+        **{file: {m.name: partial(record, m) for m in members} for file, members in multipliers.items()},
+        **float_plan(),
+    }
+    every_table = set().union(*whole.values())
+    wanted = {name if name in every_table else get(name).name for name in names}
+    if absent := wanted - every_table:
+        raise ValueError(f"{', '.join(sorted(absent))}: in no table file; they are made when they are used")
+    limited = {file: {n: made for n, made in tables.items() if n in wanted} for file, tables in whole.items()}
+    return {file: tables for file, tables in limited.items() if tables} if wanted else whole
+
+
+def record(multiplier: Multiplier) -> TableRecord:
+    """The record of a multiplier for a table file, its table simulated afresh."""
+    return TableRecord(multiplier.name, multiplier.simulate(), attributes(multiplier))
+
+
+def attributes(multiplier: Multiplier) -> dict[str, str | float]:
+    """What a table file says about a multiplier beside its table."""
+    published = multiplier.published or {}
+    return {
+        "source": multiplier.source,
+        "citation": multiplier.citation,
+        **{
+            key: published[label]["value"]
+            for label, key in PUBLISHED_ATTRIBUTES.items()
+            if label in published
+        },
+    }

@@ -1,0 +1,160 @@
+"""Floating-point multipliers by name.
+
+Named ones are listed by ``float_names()``. Beyond them, a format's name alone is its exact multiplier rounded
+to nearest even (``e5m2``), and ``format[multiplier]`` drives significands of that format through an 8x8
+integer multiplier of the registry, segment by segment: ``float32[L40]``, ``bfloat16[L40]``,
+``float16[drum8_4]``, ``e4m3[trunc8_3]``. Those round to nearest even: ``float32[exact8]`` equals ``float32``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
+
+from axsim.multipliers import significand as sig
+from axsim.multipliers.float_multiplier import IEEE_754, FloatMultiplier, SpecialValues
+from axsim.multipliers.formats import BFLOAT16, FLOAT16, FLOAT32, FloatFormat
+
+if TYPE_CHECKING:
+    from axsim.multipliers.integer import Multiplier
+
+__all__ = [
+    "BFLOAT16",
+    "FLOAT16",
+    "FLOAT32",
+    "IEEE_754",
+    "FloatFormat",
+    "FloatMultiplier",
+    "SpecialValues",
+    "axfpm",
+    "axfpm_mono",
+    "axfpm_normalized",
+    "float_names",
+    "heap_like",
+    "resolve",
+]
+
+_GUESMI = 'Guesmi et al., "Defensive Approximation", ASPLOS 2021, doi 10.1145/3445814.3446747'
+_SMALLEST = 1e-36  # the authors' code takes smaller operands for zeros
+_BRACKETS = re.compile(r"(\w+)\[([^\[\]]+)\]")
+
+
+@cache
+def axfpm() -> FloatMultiplier:
+    """Ax-FPM as its authors' code computes it, bit for bit wherever that code gives a number.
+
+    It differs from the code only where the code fails or wraps around. With the exponent field f that the
+    product would have (the sum of the operands' fields - 126):
+
+    =====================  ====================================  =========================
+    case                   authors' code                         here
+    =====================  ====================================  =========================
+    an operand < 1e-36     +0                                    the same
+    f = 1 to 254           the product                           the same
+    f = 0                  the fraction field, as a subnormal    the same
+    f < 0                  raises                                zero, signed
+    f = 255                NaN (infinity where the fraction      infinity, signed
+                           field is 0)
+    f > 255                raises where the sign is negative,    infinity, signed
+                           else wraps to a negative subnormal
+    operand infinite, NaN  read as a number of exponent 128      IEEE 754 (a tiny operand
+                                                                 counts as zero here too)
+    =====================  ====================================  =========================
+    """
+    special = SpecialValues(_SMALLEST, "positive", "fraction")
+    return FloatMultiplier("axfpm", sig.ax_fpm(24), FLOAT32, "published", "truncate", special, _GUESMI)
+
+
+@cache
+def axfpm_normalized() -> FloatMultiplier:
+    """Ax-FPM with a normaliser that adds 2 to the exponent of a 49-bit product."""
+    return _flushing("axfpm_normalized", sig.ax_fpm(24))
+
+
+@cache
+def axfpm_mono() -> FloatMultiplier:
+    """One monolithic 24x24 AMA5 array, whose error figures the paper prints as Ax-FPM's."""
+    return _flushing("axfpm_mono", sig.monolithic(24))
+
+
+@cache
+def heap_like() -> FloatMultiplier:
+    """See ``significand.heap_like``; truncated, with small operands treated as in Ax-FPM."""
+    return _flushing("heap_like", sig.heap_like(24))
+
+
+def _flushing(name: str, significand: sig.SignificandMultiplier) -> FloatMultiplier:
+    special = SpecialValues(_SMALLEST, "positive", "flush")
+    return FloatMultiplier(name, significand, FLOAT32, "leading-one", "truncate", special, _GUESMI)
+
+
+@cache
+def _exact(fmt: FloatFormat) -> FloatMultiplier:
+    """The exact product, rounded to nearest even: the format's own multiplication."""
+    return FloatMultiplier(fmt.name, sig.exact(fmt.significand_bits), fmt, source="IEEE 754-2019")
+
+
+_NAMED: dict[str, Callable[[], FloatMultiplier]] = {
+    "axfpm": axfpm,
+    "axfpm_normalized": axfpm_normalized,
+    "axfpm_mono": axfpm_mono,
+    "heap_like": heap_like,
+    "float32": lambda: _exact(FLOAT32),
+    "bfloat16": lambda: _exact(BFLOAT16),
+    "float16": lambda: _exact(FLOAT16),
+}
+
+
+def float_names() -> tuple[str, ...]:
+    """The names of the float multipliers that have one of their own.
+
+    >>> float_names()
+    ('axfpm', 'axfpm_normalized', 'axfpm_mono', 'heap_like', 'float32', 'bfloat16', 'float16')
+    """
+    return tuple(_NAMED)
+
+
+def resolve(name: str) -> FloatMultiplier | None:
+    """The float multiplier called ``name``, or None if it is not the name of one.
+
+    Names are case-insensitive. In ``format[multiplier]`` the integer multiplier is looked up in the registry
+    when the name is first used.
+
+    Raises:
+        UnknownMultiplierError: the multiplier in brackets is unknown.
+        ValueError: the multiplier in brackets is not unsigned 8x8.
+
+    >>> resolve("axfpm")(1.5, 1.5), resolve("float32")(1.5, 1.5), resolve("L40")
+    (np.float32(3.0), np.float32(2.25), None)
+    >>> resolve("axfpm")(2.0, 3.0), resolve("axfpm")(3.0, 2.0)  # operands do not commute
+    (np.float32(8.0), np.float32(12.0))
+    """
+    lowered = name.strip().lower()
+    if lowered in _NAMED:
+        return _NAMED[lowered]()
+    brackets = _BRACKETS.fullmatch(name.strip())
+    fmt = FloatFormat.parse(brackets[1].lower() if brackets else lowered)
+    if fmt is None:
+        return None
+    if brackets is None:
+        return _exact(fmt)
+    from axsim.multipliers.registry import get
+
+    integer: Multiplier | FloatMultiplier = get(brackets[2])
+    if isinstance(integer, FloatMultiplier):
+        raise ValueError(
+            f"{name}: {integer.name} is a float multiplier, expected an integer one in the brackets"
+        )
+    return _segmented(fmt, integer)
+
+
+@lru_cache(maxsize=64)
+def _segmented(fmt: FloatFormat, integer: Multiplier) -> FloatMultiplier:
+    return FloatMultiplier(
+        f"{fmt.name}[{integer.name}]",
+        sig.Segmented(fmt.significand_bits, integer.table),
+        fmt,
+        source=f"8-bit segments through {integer.name}",
+    )

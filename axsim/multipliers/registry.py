@@ -1,0 +1,179 @@
+"""Multipliers by name."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+from difflib import get_close_matches
+from functools import cache, lru_cache, partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from axsim.circuits import Netlist
+from axsim.errors import UnknownMultiplierError
+from axsim.multipliers import floating
+from axsim.multipliers.evoapprox import evoapprox
+from axsim.multipliers.families import FAMILIES, resolve
+from axsim.multipliers.float_multiplier import FloatMultiplier
+from axsim.multipliers.integer import Multiplier
+from axsim.tables.product import ProductTable
+
+# By canonical key, in order of registration. Looked at first, so that an overwritten name means the new one.
+_registered: dict[str, Multiplier] = {}
+_lock = threading.RLock()
+
+
+def get(name: str | Multiplier | FloatMultiplier) -> Multiplier | FloatMultiplier:
+    """The multiplier of that name; upper and lower case are the same. A multiplier is returned as it is.
+
+    EvoApprox8b circuits answer to ``"L40"`` and ``"mul8u_L40"``. Families have their parameters in the name
+    (n is the width, up to 8; n + m up to 16): ``exact{n}``, ``exact{n}x{m}``, ``exact{n}s`` (signed),
+    ``trunc{n}_{k}``, ``bam{n}_h{h}_v{v}``, ``drum{n}_{k}``, ``mitchell{n}``, ``kulkarni{n}``. ``exact`` is
+    ``exact8``. Float multipliers (``axfpm``, ``float32[L40]``): see ``axsim.multipliers.floating``.
+
+    Raises:
+        UnknownMultiplierError: nothing has that name (the message suggests near ones), or a parameter is out
+            of range (it says the range).
+        ValueError: the brackets of a float multiplier hold another than an unsigned 8x8 one.
+        TypeError: ``name`` is neither a string nor a multiplier.
+
+    >>> get("l40"), get("Trunc8_3").metrics().wce
+    (Multiplier('mul8u_L40', 8x8 bits, unsigned), 17)
+    """
+    if isinstance(name, Multiplier | FloatMultiplier):
+        return name
+    if not isinstance(name, str):
+        raise TypeError(f"name is a {type(name).__name__}, expected the name of a multiplier, such as 'L40'")
+    key = _canonical(name)
+    with _lock:
+        found = _registered.get(key) or _built_in(key) or floating.resolve(name)
+    if found is None:
+        raise UnknownMultiplierError(f"no multiplier is called {name!r}; {_hint(name)}")
+    return found
+
+
+def list_multipliers() -> tuple[str, ...]:
+    """Names of the EvoApprox8b circuits, of usual members of each family, of the float multipliers, and of
+    registered ones.
+
+    >>> list_multipliers()[:3]
+    ('mul8u_1JFF', 'mul8u_96D', 'mul8u_12N4')
+    """
+    built_in = [*evoapprox(), *(member.name for family in FAMILIES for member in family.example_members())]
+    with _lock:
+        kept = [name for name in built_in if name.lower() not in _registered]
+        return (*kept, *(multiplier.name for multiplier in _registered.values()))
+
+
+def register(
+    name: str,
+    product: ProductTable | Netlist | NDArray[Any] | Callable[..., Any],
+    *,
+    a_bits: int | None = None,
+    b_bits: int | None = None,
+    signed: bool | None = None,
+    overwrite: bool = False,
+) -> Multiplier:
+    """Give a multiplier of your own a name that ``get`` and all operations understand.
+
+    Args:
+        name: letters, digits and ``_ . + -``, starting with a letter or digit.
+        product: a ProductTable; a Netlist with two input buses and one output bus; an integer array of shape
+            ``(2**a_bits, 2**b_bits)`` indexed by bit patterns; or a function of two int64 operand arrays of
+            the same shape that returns their products.
+        a_bits, b_bits: operand widths. For a function 8 unless given; otherwise ``product`` says them.
+        signed: whether operands are two's complement. For a function or an array False unless given;
+            otherwise ``product`` says it.
+        overwrite: replace a multiplier of that name, under all its names, instead of refusing.
+
+    Raises:
+        ValueError: the name is taken or malformed, or ``product`` does not fit the widths.
+        TypeError: ``product`` is something else, or does not give integers.
+
+    >>> mine = register("no_lsb", lambda a, b: a * b & ~1)
+    >>> int(get("no_lsb")(3, 5))
+    14
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][\w.+-]*", name, re.ASCII):
+        raise ValueError(f"name is {name!r}, expected letters, digits and _ . + -")
+    table = _table(product, a_bits, b_bits, signed)
+    multiplier = Multiplier(
+        name=name,
+        a_bits=table.a_bits,
+        b_bits=table.b_bits,
+        signed=table.signed,
+        simulate=partial(_same, table),
+        make_netlist=partial(_same, product) if isinstance(product, Netlist) else None,
+        source="registered",
+        cached=False,
+    )
+    with _lock:
+        if not overwrite and _is_taken(name):
+            raise ValueError(
+                f"the name {name!r} is taken by {get(name)}; choose another, or pass overwrite=True"
+            )
+        _registered[_canonical(name)] = multiplier
+    return multiplier
+
+
+def _canonical(name: str) -> str:
+    """The key that all names of one multiplier share."""
+    key = name.lower()
+    key = re.sub(r"^exact(\d+)x\1(?=s?$)", r"exact\1", key)
+    return _aliases().get(key, key)
+
+
+@cache
+def _aliases() -> dict[str, str]:
+    circuits = {
+        alias.lower(): name.lower() for name, circuit in evoapprox().items() for alias in circuit.aliases
+    }
+    return {"exact": "exact8", **circuits}
+
+
+@lru_cache(maxsize=256)  # a sweep over a family's parameters need not keep every table
+def _built_in(key: str) -> Multiplier | None:
+    by_key = {name.lower(): multiplier for name, multiplier in evoapprox().items()}
+    return by_key.get(key) or resolve(key)
+
+
+def _is_taken(name: str) -> bool:
+    try:
+        get(name)
+    except UnknownMultiplierError:
+        return False
+    return True
+
+
+def _hint(name: str) -> str:
+    known = {n.lower(): n for n in list_multipliers()}
+    known |= {alias.lower(): alias for circuit in evoapprox().values() for alias in circuit.aliases}
+    near = [known[key] for key in get_close_matches(name.lower(), known)]
+    return f"did you mean {' or '.join(near)}?" if near else "axsim.list_multipliers() lists them"
+
+
+def _table(product: Any, a_bits: int | None, b_bits: int | None, signed: bool | None) -> ProductTable:
+    if isinstance(product, ProductTable):
+        table = product
+    elif isinstance(product, Netlist):
+        table = ProductTable.from_netlist(product)
+    elif isinstance(product, np.ndarray):
+        table = ProductTable.from_array(product, bool(signed))
+    elif callable(product):
+        return ProductTable.from_function(product, a_bits or 8, b_bits or 8, signed=bool(signed))
+    else:
+        raise TypeError(
+            f"product is a {type(product).__name__}, expected a ProductTable, a Netlist, an integer array "
+            "or a function of two operand arrays"
+        )
+    for label, given in (("a_bits", a_bits), ("b_bits", b_bits), ("signed", signed)):
+        if given is not None and given != getattr(table, label):
+            raise ValueError(f"{label} is {given}, but the product given has {label} {getattr(table, label)}")
+    return table
+
+
+def _same(thing: Any) -> Any:
+    return thing
