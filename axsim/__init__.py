@@ -1,5 +1,32 @@
-"""Approximate multipliers inside real neural networks, exact to the bit."""
+"""Approximate multipliers inside real neural networks, exact to the bit.
+
+>>> import axsim, numpy as np
+>>> a, b = np.array([[3, 250]], np.uint8), np.array([[200], [100]], np.uint8)
+>>> axsim.matmul(a, b, mult="L40")
+array([[23296]], dtype=int32)
+>>> axsim.matmul(a, b, mult="exact8")
+array([[25600]], dtype=int32)
+"""
 
 from __future__ import annotations
 
+from axsim import quantize
+from axsim.multipliers import Multiplier, get, list_multipliers, register
+from axsim.ops import conv2d, matmul, multiply
+from axsim.threads import get_num_threads, set_num_threads
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "Multiplier",
+    "__version__",
+    "conv2d",
+    "get",
+    "get_num_threads",
+    "list_multipliers",
+    "matmul",
+    "multiply",
+    "quantize",
+    "register",
+    "set_num_threads",
+]

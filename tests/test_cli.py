@@ -1,0 +1,78 @@
+"""The command line, as a user meets it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import axsim
+from axsim.cli import app
+from axsim.tables import list_tables
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_list_names_every_multiplier() -> None:
+    words = run("list").split()
+    missing = [name for name in axsim.list_multipliers() if name not in words]
+    assert missing == []
+
+
+def test_info_shows_published_figures_beside_computed_ones() -> None:
+    text = run("info", "L40")
+    rows = [[cell.strip() for cell in line.split("|")] for line in text.splitlines()]
+    assert ["", "MAE", "1011.25", "1011", "yes", ""] in rows
+    assert sum(row[4:5] == ["yes"] for row in rows) == 8
+    assert "NO" not in text
+    for fact in ("symmetric", "673 gates", "0.189 mW", "a is the left operand", "10.23919/DATE.2017.7926993"):
+        assert fact in text, fact
+
+
+def test_info_of_a_family_and_of_a_float_multiplier() -> None:
+    assert "published" not in run("info", "drum8_4")
+    assert "1-8-23" in run("info", "axfpm")
+
+
+@pytest.mark.parametrize("ending", ["png", "svg"])
+def test_plot_writes_the_picture(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / "new" / f"error.{ending}"
+    assert str(path) in run("plot", "L40", "-o", str(path))
+    assert path.read_bytes().startswith(PNG if ending == "png" else b"<?xml")
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_build_writes_tables_and_checks_them(tmp_path: Path) -> None:
+    run("build", "L40", "drum8_4", "--out", str(tmp_path))
+    assert list_tables(tmp_path / "evoapprox8b.h5") == ("mul8u_L40",)
+    run("build", "L40", "drum8_4", "--out", str(tmp_path), "--check")
+    (tmp_path / "families.h5").unlink()
+    result = CliRunner().invoke(app, ["build", "L40", "drum8_4", "--out", str(tmp_path), "--check"])
+    assert result.exit_code == 1
+    assert "families.h5" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("info", "L4O"), "did you mean"),
+        (("info", "trunc8_99"), "trunc8_99"),
+        (("plot", "axfpm", "-o", "x.png"), "float multiplier"),
+        (("plot", "L40", "-o", "x.xyz"), ".png"),
+        (("build", "nothing"), "nothing"),
+    ],
+)
+def test_errors_are_one_message_without_a_traceback(arguments: tuple[str, ...], expected: str) -> None:
+    done = subprocess.run([sys.executable, "-m", "axsim.cli", *arguments], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert expected in done.stderr
+    assert "Traceback" not in done.stderr

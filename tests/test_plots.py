@@ -1,0 +1,44 @@
+"""Pictures: what they show, and that files are whole or not there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import axsim
+from axsim.plots import error_picture, new_figure, save_figure
+
+
+def test_heat_map_has_a_across_and_b_upwards() -> None:
+    table = axsim.get("JQQ").table
+    heat = error_picture(axsim.get("JQQ")).axes[0]
+    np.testing.assert_array_equal(heat.images[0].get_array(), table.error.T)
+    assert heat.images[0].get_extent() == [-0.5, 255.5, -0.5, 255.5]
+
+
+def test_heat_map_of_a_signed_circuit_runs_from_the_least_operand() -> None:
+    def wrong_below_minus_100(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.where(a < -100, a * b + 7, a * b)
+
+    name = "wrong_below_minus_100"
+    mult = axsim.register(name, wrong_below_minus_100, signed=True, overwrite=True)
+    image = error_picture(mult).axes[0].images[0]
+    assert image.get_extent() == [-128.5, 127.5, -128.5, 127.5]
+    expected = np.zeros((256, 256))
+    expected[:, :28] = 7
+    np.testing.assert_array_equal(image.get_array(), expected)
+
+
+def test_a_picture_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    figure = new_figure(1, 1)
+    figure.savefig = lambda path, **_: (Path(path).write_bytes(b"half"), 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        save_figure(figure, tmp_path / "x.png")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_ending_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"path must end in one of .*\.png"):
+        save_figure(new_figure(1, 1), tmp_path / "x.xyz")
