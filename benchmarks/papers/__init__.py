@@ -1,0 +1,1 @@
+"""One folder a paper, one script a published table or figure."""

@@ -1,0 +1,22 @@
+"""What the scripts share: the paper's figures and the multipliers by name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from axsim.multipliers.floating import FloatMultiplier, float_names, resolve
+
+PUBLISHED = json.loads(Path(__file__).with_name("published.json").read_text(encoding="utf-8"))
+"""``PUBLISHED[figure][multiplier]``: figure "higher" (share of products above the exact one in magnitude),
+"mred" or "nmed"; multiplier "Ax-FPM" or "HEAP"."""
+
+QUICK_PRODUCTS = 1 << 18
+
+
+def float_multiplier(name: str) -> FloatMultiplier:
+    """The float multiplier called ``name``; ValueError if there is none."""
+    multiplier = resolve(name)
+    if multiplier is None:
+        raise ValueError(f"no float multiplier is called {name!r}; some are {', '.join(float_names())}")
+    return multiplier

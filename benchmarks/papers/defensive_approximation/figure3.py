@@ -1,0 +1,7 @@
+"""Figure 3: error of Ax-FPM against the exact product, operands uniform on [-1, 1]."""
+
+from benchmarks.papers.defensive_approximation.common import PUBLISHED
+from benchmarks.papers.defensive_approximation.scatter import command
+
+if __name__ == "__main__":
+    command("figure3", "axfpm", -1, 1, PUBLISHED["higher"]["Ax-FPM"])
