@@ -24,6 +24,7 @@ def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     console = Console()
     if not console.is_terminal:
@@ -32,7 +33,7 @@ def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str
     for k, heading in enumerate(headings):
         table.add_column(heading, justify="right" if k else "left", no_wrap=not console.is_terminal)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))  # as it stands: "float32[L40]" is no markup
     console.print(table)
 
 
