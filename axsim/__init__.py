@@ -11,13 +11,14 @@ array([[25600]], dtype=int32)
 from __future__ import annotations
 
 from axsim import quantize
-from axsim.multipliers import Multiplier, get, list_multipliers, register
+from axsim.multipliers import FloatMultiplier, Multiplier, get, list_multipliers, register
 from axsim.ops import conv2d, matmul, multiply
 from axsim.threads import get_num_threads, set_num_threads
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "FloatMultiplier",
     "Multiplier",
     "__version__",
     "conv2d",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+import axsim
 from axsim.multipliers.floating import FloatMultiplier
 from axsim.progress import track
 from axsim.threads import get_num_threads
@@ -141,7 +142,7 @@ def _products(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Exact and approximate products of ``n`` pairs; a product of two float32 is exact in float64."""
     a, b = rng.uniform(low, high, (2, n)).astype(np.float32)
-    return a.astype(np.float64) * b.astype(np.float64), multiplier(a, b).astype(np.float64)
+    return a.astype(np.float64) * b.astype(np.float64), axsim.multiply(a, b, multiplier).astype(np.float64)
 
 
 def _sums(exact: NDArray[np.float64], ours: NDArray[np.float64]) -> Sums:
