@@ -24,7 +24,7 @@ def bound_in(node: ast.AST) -> set[str]:
 
 
 def slipped(source: str) -> list[int]:
-    """Lines of the assertions that are about the variable of a for loop, but stand behind all loops over it."""
+    """Lines of the assertions about the variable of a for loop that stand behind all loops over it."""
     lines = []
     for function in (n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.FunctionDef)):
         loops = [n for n in ast.walk(function) if isinstance(n, ast.For)]
