@@ -7,7 +7,7 @@
 namespace axsim::floating {
 namespace {
 
-constexpr std::size_t kDepth = 128;       // terms packed at a time: a panel of columns stays in the L1 cache
+constexpr std::size_t kDepth = 96;        // terms packed at a time: a panel of columns stays in the L1 cache
 constexpr std::size_t kMostColumns = 16;  // of a tile in any set of kernels
 
 // The rows of a part in panels of kRows, and those that are left over one by one.
@@ -28,7 +28,7 @@ void pack_rows(const Plan &plan, const Part &part, std::size_t k, std::size_t de
     for (std::size_t panel = 0; panel < panels.size(); ++panel) {
         const std::size_t row = panels.first(panel), rows = panels.rows(panel);
         const Split split = rows > 1 ? plan.kernels.split_rows : plan.kernels.split_row;
-        plan.rows.pack(part.batch, part.row + row, rows, k, depth, rows, scratch.floats.data());
+        pack(plan, plan.rows, {part.batch, part.row + row, rows, k, depth, rows}, scratch.floats.data());
         split(plan.row_side(), plan.problem.multiplier.rules(), scratch.floats.data(), depth,
               &scratch.row_streams[row * scratch.row_stride], scratch.row_ranges[panel]);
     }
@@ -37,7 +37,7 @@ void pack_rows(const Plan &plan, const Part &part, std::size_t k, std::size_t de
 Tile choose_tile(const Plan &plan, std::size_t rows, const Range &row_range, const Range &column_range) {
     const Multiplier &multiplier = plan.problem.multiplier;
     const bool normal = always_normal(multiplier.rules(), row_range, column_range);
-    const auto kind = static_cast<std::size_t>(normal ? multiplier.fast() : multiplier.checked());
+    const auto kind = static_cast<std::size_t>(normal ? multiplier.fast() : Kind::checked);
     return (rows > 1 ? plan.kernels.tall : plan.kernels.flat)[kind][multiplier.terms() - 1];
 }
 
@@ -58,7 +58,7 @@ void compute_form_part(const Plan &plan, const Part &part, FormScratch &scratch,
         for (std::size_t c = 0; c < part.columns; c += width) {
             const std::size_t column = part.column + c, columns = std::min(width, part.columns - c);
             Range range;
-            plan.columns.pack(part.batch, column, columns, k, depth, width, scratch.floats.data());
+            pack(plan, plan.columns, {part.batch, column, columns, k, depth, width}, scratch.floats.data());
             plan.kernels.split_columns(plan.column_side(), multiplier.rules(), scratch.floats.data(), depth,
                                        scratch.column_streams.data(), range);
             for (std::size_t panel = 0; panel < panels.size(); ++panel) {

@@ -171,23 +171,38 @@ struct Rounded {
     }
 };
 
+// The numbers of a format among the numbers that are not negative.
+template <int L>
+struct Grid {
+    using V = Vector<L>;
+    using D = typename V::Double;
+    D to_integers, unit, smallest, largest;
+
+    explicit AXSIM_INLINE Grid(const Rules &rules)
+        : to_integers(V::splat(1.5 * power_of_two(kFractionBits - rules.fraction_bits))),
+          unit(V::splat(power_of_two(-rules.fraction_bits))),
+          smallest(V::splat(rules.smallest_normal)),
+          largest(V::splat(rules.largest)) {}
+    // Rounds to m + 1 bits, or less below the smallest normal number if `gradual`.
+    AXSIM_INLINE D round(D v, bool truncate, bool gradual) const {
+        D power = V::keep(v, V::splat_bits(kExponent));
+        if (gradual) power = V::choose(power < smallest, smallest, power);
+        const D large = power * to_integers, r = (v + large) - large;
+        return truncate ? V::choose(r > v, r - power * unit, r) : r;
+    }
+    AXSIM_INLINE D limit(D v) const { return V::choose(v > largest, V::splat(__builtin_inf()), v); }
+};
+
 // Any product at all: v is its exact value or, by the published rule, its significand; w the product of the
 // weights, which tells zeros, infinities and NaN (v then may be anything).
 template <int L>
 struct Checked {
     using V = Vector<L>;
     using D = typename V::Double;
-    using B = typename V::Bits;
     const Rules &rules;
-    D to_integers, unit, smallest, largest, infinity;
+    Grid<L> grid;
 
-    explicit AXSIM_INLINE Checked(const Rules &r)
-        : rules(r),
-          to_integers(V::splat(1.5 * power_of_two(kFractionBits - r.fraction_bits))),
-          unit(V::splat(power_of_two(-r.fraction_bits))),
-          smallest(V::splat(r.smallest_normal)),
-          largest(V::splat(r.largest)),
-          infinity(V::splat(__builtin_inf())) {}
+    explicit AXSIM_INLINE Checked(const Rules &r) : rules(r), grid(r) {}
 
     // The exact value of a product, from the sum of its terms.
     AXSIM_INLINE D value(D v, D w) const {
@@ -195,19 +210,14 @@ struct Checked {
         return V::join(V::keep(v, V::splat_bits(kept_fraction(rules.fraction_bits))), V::splat(1.0)) * w;
     }
     AXSIM_INLINE D result(D v, D w) const {
-        const D exact = V::magnitude(v), weight = V::magnitude(w);
-        D power = V::keep(exact, V::splat_bits(kExponent));
-        if (rules.underflow == Underflow::gradual) power = V::choose(power < smallest, smallest, power);
-        const D large = power * to_integers;
-        D r = (exact + large) - large;
-        if (rules.truncate) r = V::choose(r > exact, r - power * unit, r);
-        if (rules.underflow == Underflow::flush) r = V::choose(r < smallest, V::splat(0), r);
+        const D weight = V::magnitude(w), zero = V::splat(0);
+        D r = grid.round(V::magnitude(v), rules.truncate, rules.underflow == Underflow::gradual);
+        if (rules.underflow == Underflow::flush) r = V::choose(r < grid.smallest, zero, r);
         if (rules.underflow == Underflow::fraction) {
-            const D below = r - 0.5 * smallest;
-            r = V::choose(r < smallest, V::choose(below > 0.0, below + below, V::splat(0)), r);
+            const D below = r - 0.5 * grid.smallest;
+            r = V::choose(r < grid.smallest, V::choose(below > 0.0, below + below, zero), r);
         }
-        r = V::choose(r > largest, infinity, r);
-        r = V::choose(weight < kSpecial, r, weight);
+        r = V::choose(weight < kSpecial, grid.limit(r), weight);
         return V::join(r, V::keep(w, V::splat_bits(kSign)));
     }
 };
@@ -222,20 +232,6 @@ struct Any {
     AXSIM_INLINE D add(D acc, const double *a, const D *b) const {
         const D w = a[T * Stride] * b[T];
         return acc + checked.result(checked.value(Form<L, T, Stride>::sum(a, b), w), w);
-    }
-};
-
-// Streams as they are: the double product is exact, and its conversion rounds as IEEE 754 says.
-template <int L, int T, int Stride>
-struct Float32 {
-    static constexpr int kStreams = 1;
-    using V = Vector<L>;
-    using D = typename V::Double;
-
-    explicit AXSIM_INLINE Float32(const Rules &) {}
-    AXSIM_INLINE D add(D acc, const double *a, const D *b) const {
-        const typename V::Float product = __builtin_convertvector(a[0] * b[0], typename V::Float);
-        return acc + __builtin_convertvector(product, D);
     }
 };
 
@@ -270,6 +266,19 @@ void tile(const Rules &rules, const double *a, const double *b, std::size_t dept
 
 // --- Operands to streams. --------------------------------------------------------------------------------------
 
+// count is a multiple of L.
+template <int L>
+void round_operands(const Rules &rules, float *x, std::size_t count) {
+    using V = Vector<L>;
+    using D = typename V::Double;
+    const Grid<L> grid(rules);
+    for (std::size_t i = 0; i < count; i += L) {
+        const D d = __builtin_convertvector(V::template load<typename V::Float>(x + i), D), size = V::magnitude(d);
+        const D r = V::choose(size < kSpecial, grid.limit(grid.round(size, false, true)), size);
+        V::store(x + i, __builtin_convertvector(V::join(r, V::keep(d, V::splat_bits(kSign))), typename V::Float));
+    }
+}
+
 template <int L, int Width>
 void split(const Side &side, const Rules &rules, const float *x, std::size_t depth, double *out, Range &range) {
     using V = Vector<L>;
@@ -291,7 +300,7 @@ void split(const Side &side, const Rules &rules, const float *x, std::size_t dep
         for (int j = 0; j < Width; j += L) {
             const D d = __builtin_convertvector(V::template load<typename V::Float>(x + j), D);
             const D size = V::magnitude(d);
-            const B zero = size < rules.zero_below, number = (size < kSpecial) & ~zero, nan = size != size;
+            const B zero = size < rules.zero_below, nan = size != size;
             const D power = V::keep(d, V::splat_bits(kSign | kExponent));
             D w = V::choose(zero, V::keep(d, V::splat_bits(kSign)), V::choose(nan, d, power));
             w *= side.weight_scale;
@@ -299,7 +308,7 @@ void split(const Side &side, const Rules &rules, const float *x, std::size_t dep
             for (int t = 0; t < side.terms; ++t) {
                 D term = (V::keep(one_to_two, masks[t]) - hidden[t]) * weights[t];
                 if (side.with_exponent) term *= w;
-                V::store(out + t * Width + j, side.as_is ? d : V::keep(term, number));
+                V::store(out + t * Width + j, V::keep(term, ~zero));
             }
             V::store(out + side.terms * Width + j, w);
             const D weight = V::choose(nan, V::splat(__builtin_inf()), V::magnitude(w));
@@ -371,18 +380,41 @@ void gather_checked(const Rules &rules, const double *entries, const std::uint8_
     }
 }
 
-// v: sums of terms; without exponents by the published rule.
+// --- Element by element. ---------------------------------------------------------------------------------------
+
+template <int L>
+AXSIM_INLINE void store_product(const Checked<L> &checked, typename Vector<L>::Double v, typename Vector<L>::Double w,
+                                float *out) {
+    using V = Vector<L>;
+    typename V::Double r = checked.result(checked.value(v, w), w);
+    if (checked.rules.positive_zero) r = V::keep(r, ~(w == 0.0));
+    V::store(out, __builtin_convertvector(r, typename V::Float));
+}
+
+template <int L, int T>
+void multiply_terms(const Rules &rules, const double *a, const double *b, std::size_t depth, float *out) {
+    using V = Vector<L>;
+    using D = typename V::Double;
+    constexpr int kColumns = kVectors * L;
+    const Checked<L> checked(rules);
+    for (std::size_t k = 0; k < depth; ++k, a += (T + 1) * kColumns, b += (T + 1) * kColumns, out += kColumns)
+        for (int j = 0; j < kColumns; j += L) {
+            D v = V::splat(0);
+            for (int t = 0; t < T; ++t)
+                v += V::template load<D>(a + t * kColumns + j) * V::template load<D>(b + t * kColumns + j);
+            const D w = V::template load<D>(a + T * kColumns + j) * V::template load<D>(b + T * kColumns + j);
+            store_product<L>(checked, v, w, out + j);
+        }
+}
+
+// count is a multiple of L.
 template <int L>
 void finish(const Rules &rules, const double *v, const double *w, std::size_t count, float *out) {
     using V = Vector<L>;
     using D = typename V::Double;
     const Checked<L> checked(rules);
-    for (std::size_t i = 0; i < count; i += L) {
-        const D weight = V::template load<D>(w + i);
-        D r = checked.result(checked.value(V::template load<D>(v + i), weight), weight);
-        if (rules.positive_zero) r = V::keep(r, ~(weight == 0.0));
-        V::store(out + i, __builtin_convertvector(r, typename V::Float));
-    }
+    for (std::size_t i = 0; i < count; i += L)
+        store_product<L>(checked, V::template load<D>(v + i), V::template load<D>(w + i), out + i);
 }
 
 // --- All of them together. -------------------------------------------------------------------------------------
@@ -400,7 +432,6 @@ constexpr void fill(Tile (&tiles)[kKinds][kMaxTerms]) {
     fill<L, R, Truncated>(tiles[static_cast<int>(Kind::truncated)]);
     fill<L, R, Rounded>(tiles[static_cast<int>(Kind::nearest)]);
     fill<L, R, Any>(tiles[static_cast<int>(Kind::checked)]);
-    fill<L, R, Float32>(tiles[static_cast<int>(Kind::float32)]);
 }
 
 template <int L>
@@ -419,7 +450,11 @@ constexpr Kernels make_kernels() {
     set.checked[1] = &gather_checked<L, 2>;
     set.checked[2] = &gather_checked<L, 3>;
     set.combine = &combine<L>;
+    set.multiply_terms[0] = &multiply_terms<L, 1>;
+    set.multiply_terms[1] = &multiply_terms<L, 2>;
+    set.multiply_terms[2] = &multiply_terms<L, 3>;
     set.finish = &finish<L>;
+    set.round_operands = &round_operands<L>;
     return set;
 }
 

@@ -22,14 +22,6 @@ void set_bounds(Rules &rules, double unit) {
     rules.high = next_power_of_two(std::max(rules.high, 1.0)) * unit;
 }
 
-bool is_float32(const Rules &rules, const std::vector<FormTerm> &terms) {
-    constexpr std::uint64_t full = (1U << 24) - 1;
-    const FormTerm &first = terms.front();
-    return rules.fraction_bits == 23 && rules.smallest_normal == 0x1p-126 && !rules.published && !rules.truncate &&
-           rules.underflow == Underflow::gradual && rules.zero_below == kSmallestSubnormal && terms.size() == 1 &&
-           first.weight == 1 && first.left == full && first.right == full;
-}
-
 double normalised_product(const Rules &rules, std::int32_t product) {
     if (product == 0) return 0;
     int exponent;
@@ -54,10 +46,6 @@ Multiplier::Multiplier(Rules rules, const std::vector<FormTerm> &terms) : rules_
         right_.term[t] = {terms[t].right, 1};
     }
     fast_ = rules_.published ? Kind::published : rules_.truncate ? Kind::truncated : Kind::nearest;
-    if (is_float32(rules_, terms)) {
-        left_.as_is = right_.as_is = true;
-        checked_ = Kind::float32;
-    }
 }
 
 Multiplier::Multiplier(Rules rules, const std::uint32_t *table)

@@ -27,9 +27,10 @@ class Multiplier {
     int segments() const { return segments_; }
     int terms() const { return left_.terms; }
     const Side &side(bool left) const { return left ? left_ : right_; }
-    // The kernel for products that are always normal, and the one for any.
+    // Whether operands that are float32 numbers must be rounded to the format.
+    bool rounds_operands() const { return rules_.fraction_bits < 23 || rules_.smallest_normal > 0x1p-126; }
+    // The kind of kernel for products that are always normal; Kind::checked is for any.
     Kind fast() const { return fast_; }
-    Kind checked() const { return checked_; }
     // Whether Kernels::fast can take products of segments.
     bool has_fast_segments() const { return segments_ == 1 || !rules_.published; }
 
@@ -41,7 +42,7 @@ class Multiplier {
   private:
     Rules rules_;
     int segments_ = 0;
-    Kind fast_, checked_ = Kind::checked;
+    Kind fast_;
     Side left_{}, right_{};
     std::array<std::vector<std::int32_t>, 2> table_;
     std::array<std::vector<double>, 2> normalised_;

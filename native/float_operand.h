@@ -7,14 +7,18 @@
 
 namespace axsim::floating {
 
+// Rows [row, row + rows) and terms [k, k + depth) of matrix `batch`, packed as panel[depth][width].
+struct Block {
+    std::size_t batch, row, rows, k, depth, width;
+};
+
 // One side of the product: a stack of matrices (row, k) that can be packed piece by piece.
 class Operand {
   public:
     virtual ~Operand() = default;
-    // panel[j * width + i] = element (row + i, k + j) of matrix `batch`, for i < rows and j < depth; 0 for
-    // rows <= i < width, so that what is not there does not look like a number out of range.
-    virtual void pack(std::size_t batch, std::size_t row, std::size_t rows, std::size_t k, std::size_t depth,
-                      std::size_t width, float *panel) const = 0;
+    // panel[j * width + i] = element (row + i, k + j), for i < rows and j < depth; 0 for rows <= i < width, so that
+    // what is not there does not look like a number out of range.
+    virtual void pack(const Block &block, float *panel) const = 0;
 };
 
 // Matrices in memory: element (row, k) of matrix i is data[index[i] * size + row * row_stride + k * k_stride].
@@ -23,8 +27,7 @@ class MatrixOperand : public Operand {
     MatrixOperand(const float *data, const std::int64_t *index, std::size_t size, std::size_t row_stride,
                   std::size_t k_stride)
         : data_(data), index_(index), size_(size), row_stride_(row_stride), k_stride_(k_stride) {}
-    void pack(std::size_t batch, std::size_t row, std::size_t rows, std::size_t k, std::size_t depth,
-              std::size_t width, float *panel) const override;
+    void pack(const Block &block, float *panel) const override;
 
   private:
     const float *data_;
@@ -37,8 +40,7 @@ class MatrixOperand : public Operand {
 class PatchOperand : public Operand {
   public:
     PatchOperand(const float *x, const ConvShape &shape) : x_(x), shape_(shape) {}
-    void pack(std::size_t batch, std::size_t row, std::size_t rows, std::size_t k, std::size_t depth,
-              std::size_t width, float *panel) const override;
+    void pack(const Block &block, float *panel) const override;
 
   private:
     const float *x_;

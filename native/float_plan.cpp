@@ -5,23 +5,24 @@
 namespace axsim::floating {
 namespace {
 
-constexpr std::size_t kTileRows = 64;          // rows of a part: once packed they stay in the L2 cache
+constexpr std::size_t kTileRows = 128;         // rows of a part: once packed they stay in the L2 cache
 constexpr std::size_t kTileColumns = 256;      // columns of a part: a packed row is used so often
 constexpr std::size_t kSegmentRows = 16;       // the same with tables: sums stay in the L2 cache
 constexpr std::size_t kSegmentColumns = 512;   // a row's entries, made from the table, are used so often
-constexpr double kProductsPerWorker = 200000;  // below that a thread does not pay
+constexpr double kProductsPerWorker = 1e6;      // about 0.3 ms, a few times the cost of a thread
 constexpr std::size_t kTilesPerWorker = 3;
 
-// Calls each(sum, output element) for the elements of sums[rows][width] that are in the output.
+// Calls each(first sum, first output element, length) for runs of sums[rows][width] that lie at one
+// stride in the output.
 template <class Sum, class Out, class Each>
-void for_each_sum(const Plan &plan, std::size_t row, std::size_t rows, std::size_t column, std::size_t count,
+void for_each_run(const Plan &plan, std::size_t row, std::size_t rows, std::size_t column, std::size_t count,
                   std::size_t width, Sum *sums, Out *out, const Each &each) {
     const Axis &axis = plan.column_axis;
     for (std::size_t r = 0; r < rows; ++r, sums += width) {
         Out *line = out + plan.row_axis.offset(row + r);
-        for (std::size_t c = 0; c < count;) {  // columns that lie at one stride
-            const std::size_t end = std::min(count, c + axis.inner - (column + c) % axis.inner);
-            for (Out *at = line + axis.offset(column + c); c < end; ++c, at += axis.stride) each(sums[c], *at);
+        for (std::size_t c = 0, run; c < count; c += run) {
+            run = std::min(count - c, axis.inner - (column + c) % axis.inner);
+            each(sums + c, line + axis.offset(column + c), run);
         }
     }
 }
@@ -71,14 +72,31 @@ Part part(const Plan &plan, std::size_t task) {
             std::min(plan.tile_columns, plan.column_axis.size - column)};
 }
 
+void pack(const Plan &plan, const Operand &operand, const Block &block, float *panel) {
+    const Multiplier &multiplier = plan.problem.multiplier;
+    operand.pack(block, panel);
+    if (multiplier.rounds_operands())
+        plan.kernels.round_operands(multiplier.rules(), panel, round_up(block.depth * block.width, plan.kernels.columns));
+}
+
 void write_sums(const Plan &plan, std::size_t row, std::size_t rows, std::size_t column, std::size_t count,
                 std::size_t width, const double *sums, double *out) {
-    for_each_sum(plan, row, rows, column, count, width, sums, out, [](double sum, double &to) { to = sum; });
+    const std::size_t stride = plan.column_axis.stride;
+    for_each_run(plan, row, rows, column, count, width, sums, out, [=](const double *from, double *to, std::size_t run) {
+        if (stride == 1) std::copy_n(from, run, to);
+        else
+            for (std::size_t i = 0; i < run; ++i) to[i * stride] = from[i];
+    });
 }
 
 void read_sums(const Plan &plan, std::size_t row, std::size_t rows, std::size_t column, std::size_t count,
                std::size_t width, double *sums, const double *out) {
-    for_each_sum(plan, row, rows, column, count, width, sums, out, [](double &sum, double from) { sum = from; });
+    const std::size_t stride = plan.column_axis.stride;
+    for_each_run(plan, row, rows, column, count, width, sums, out, [=](double *to, const double *from, std::size_t run) {
+        if (stride == 1) std::copy_n(from, run, to);
+        else
+            for (std::size_t i = 0; i < run; ++i) to[i] = from[i * stride];
+    });
 }
 
 }  // namespace axsim::floating

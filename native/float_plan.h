@@ -38,6 +38,9 @@ struct Part {
 
 Part part(const Plan &plan, std::size_t task);
 
+// The block as the multiplier takes it: rounded to its format. The panel has room for a multiple of Kernels::columns.
+void pack(const Plan &plan, const Operand &operand, const Block &block, float *panel);
+
 // Copies sums[rows][width] to the output, or from it; columns beyond `count` are not there.
 void write_sums(const Plan &plan, std::size_t row, std::size_t rows, std::size_t column, std::size_t count,
                 std::size_t width, const double *sums, double *out);

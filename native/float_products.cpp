@@ -27,11 +27,13 @@ class Pieces {
         const std::size_t padded = round_up(count, kernels_.columns);
         split(a, count, padded, true);
         split(b, count, padded, false);
-        if (multiplier_.segments() > 0)
+        if (multiplier_.segments() > 0) {
             look_up(padded);
-        else
-            add_terms(padded);
-        kernels_.finish(multiplier_.rules(), values_.data(), weights_.data(), padded, results_.data());
+            kernels_.finish(multiplier_.rules(), values_.data(), weights_.data(), padded, results_.data());
+        } else {
+            kernels_.multiply_terms[multiplier_.terms() - 1](multiplier_.rules(), streams_[0].data(), streams_[1].data(),
+                                                             padded / kernels_.columns, results_.data());
+        }
         std::copy_n(results_.begin(), count, out);
     }
 
@@ -40,6 +42,7 @@ class Pieces {
         const std::size_t side = left ? 0 : 1;
         float *operand = operands_[side].data();
         std::fill(std::copy_n(x, count, operand), operand + padded, 0.0F);
+        if (multiplier_.rounds_operands()) kernels_.round_operands(multiplier_.rules(), operand, padded);
         Range range;
         kernels_.split_columns(multiplier_.side(left), multiplier_.rules(), operand, padded / kernels_.columns,
                                streams_[side].data(), range);
@@ -47,20 +50,7 @@ class Pieces {
             extract_segments(multiplier_, operand, padded, kPiece, segments_[side].data());
     }
 
-    // values_ and weights_ as Kernels::finish takes them, from streams of terms.
-    void add_terms(std::size_t count) {
-        const std::size_t width = kernels_.columns, terms = static_cast<std::size_t>(multiplier_.terms());
-        const double *a = streams_[0].data(), *b = streams_[1].data();
-        for (std::size_t i = 0; i < count; i += width, a += (terms + 1) * width, b += (terms + 1) * width)
-            for (std::size_t j = 0; j < width; ++j) {
-                double total = 0;
-                for (std::size_t t = 0; t < terms; ++t) total += a[t * width + j] * b[t * width + j];
-                values_[i + j] = total;
-                weights_[i + j] = a[terms * width + j] * b[terms * width + j];
-            }
-    }
-
-    // The same, from the table.
+    // values_ and weights_ as Kernels::finish takes them.
     void look_up(std::size_t count) {
         const auto segments = static_cast<std::size_t>(multiplier_.segments());
         const std::int32_t *table = multiplier_.table(true);

@@ -24,7 +24,7 @@ struct Rules {
 };
 
 // How operands of one side become streams of doubles: for each term of a masked form
-//     (significand & mask) / 2**m * weight [* w]
+//     (significand & mask) / 2**m * weight [* w], or 0 for zeros, and anything for infinities and NaN
 // and last the weight w itself: 0 with the sign of a zero, an infinity or NaN for infinities and NaN.
 constexpr int kMaxTerms = 3;
 
@@ -36,9 +36,8 @@ struct Term {
 struct Side {
     int terms;
     Term term[kMaxTerms];
-    bool with_exponent;  // terms are multiplied by w; those of infinities, NaN and zeros are 0
-    bool as_is;          // the one term is the operand itself
-    double weight_scale; // w is multiplied by this
+    bool with_exponent;   // whether terms are multiplied by w
+    double weight_scale;  // w is multiplied by this
 };
 
 // The smallest and largest |w| of some operands, zeros apart. Infinities and NaN count as infinite.
@@ -62,9 +61,8 @@ enum class Kind {
     truncated,  // leading-one rule, products known to be normal
     nearest,    // the same, rounded to nearest even
     checked,    // either rule, any products
-    float32,    // exact, rounded to nearest even, any products: what the processor's own multiplication does
 };
-constexpr int kKinds = 5;
+constexpr int kKinds = 4;
 
 // A block of products: `rows` operands of one side times `columns` of the other over `depth` terms.
 //     rows:    [depth][terms + 1][rows]      columns: [depth][terms + 1][columns]
@@ -94,9 +92,14 @@ struct Kernels {
     Gather fast[kSegments], checked[kSegments];
     // entries[v] = sum over s < segments of table[segment[s] * kEntries + v] * 256**s, for all v
     void (*combine)(const std::int32_t *table, const std::uint8_t *segment, int segments, double *entries);
-    // out[i] = the product of exact magnitude |v[i]| (by the published rule, of the sum of terms v[i]) whose weights'
+    // Products of two panels of streams, [depth][terms + 1][columns]; by number of terms - 1.
+    void (*multiply_terms[kMaxTerms])(const Rules &rules, const double *a, const double *b, std::size_t depth,
+                                      float *out);
+    // out[i] = the product of exact magnitude |v[i]| (by the published rule, of significand v[i]) whose weights'
     // product is w[i]
     void (*finish)(const Rules &rules, const double *v, const double *w, std::size_t count, float *out);
+    // Rounds x to the format, to nearest even.
+    void (*round_operands)(const Rules &rules, float *x, std::size_t count);
 };
 
 // One function per instruction-set file.

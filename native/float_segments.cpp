@@ -13,7 +13,7 @@ void pack_columns(const Plan &plan, const Part &part, std::size_t k, SegmentScra
     const std::size_t width = scratch.columns.size();
     const Multiplier &multiplier = plan.problem.multiplier;
     scratch.column_range = Range{};
-    plan.columns.pack(part.batch, part.column, part.columns, k, 1, width, scratch.columns.data());
+    pack(plan, plan.columns, {part.batch, part.column, part.columns, k, 1, width}, scratch.columns.data());
     plan.kernels.split_columns(plan.column_side(), multiplier.rules(), scratch.columns.data(),
                                width / plan.kernels.columns, scratch.column_weights.data(), scratch.column_range);
     extract_segments(multiplier, scratch.columns.data(), width, width, scratch.column_segments.data());
@@ -23,7 +23,7 @@ void add_row(const Plan &plan, float operand, double weight, const SegmentScratc
     const Multiplier &multiplier = plan.problem.multiplier;
     const double size = std::fabs(weight);
     Range range;
-    if (size != 0) range = {size, size <= 0x1p900 ? size : HUGE_VAL};  // NaN counts as infinite
+    if (size != 0) range = {size, size};  // of NaN nothing is always normal
     const bool fast = multiplier.has_fast_segments() && always_normal(multiplier.rules(), range, scratch.column_range);
     if (fast && size == 0) return;  // would add zeros to sums, which never are -0
 
@@ -59,7 +59,7 @@ void extract_segments(const Multiplier &multiplier, const float *x, std::size_t 
 void compute_segment_part(const Plan &plan, const Part &part, SegmentScratch &scratch, double *out) {
     const Multiplier &multiplier = plan.problem.multiplier;
     const std::size_t width = round_up(part.columns, plan.kernels.columns);
-    scratch.rows.resize(part.rows);
+    scratch.rows.resize(round_up(part.rows, plan.kernels.columns));
     scratch.row_weights.resize(part.rows);
     scratch.columns.resize(width);
     scratch.column_weights.resize(width);
@@ -69,7 +69,7 @@ void compute_segment_part(const Plan &plan, const Part &part, SegmentScratch &sc
     for (std::size_t k = 0; k < plan.problem.depth; ++k) {
         Range all_rows;
         pack_columns(plan, part, k, scratch);
-        plan.rows.pack(part.batch, part.row, part.rows, k, 1, part.rows, scratch.rows.data());
+        pack(plan, plan.rows, {part.batch, part.row, part.rows, k, 1, part.rows}, scratch.rows.data());
         plan.kernels.split_row(plan.row_side(), multiplier.rules(), scratch.rows.data(), part.rows,
                                scratch.row_weights.data(), all_rows);
         for (std::size_t row = 0; row < part.rows; ++row)

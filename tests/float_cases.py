@@ -24,7 +24,7 @@ VANISHING = ProductTable.from_function(lambda a, b: np.where((a ^ b) % 4 == 0, 0
 @cache
 def multipliers() -> dict[str, FloatMultiplier]:
     """Named ones, and every combination of format, kind, rounding and underflow rule, both normalisers."""
-    made = {name: resolve(name) for name in float_names()}
+    made = {name: resolve(name) for name in (*float_names(), "e5m23")}
     assert None not in made.values()
     for fmt in (FLOAT32, BFLOAT16, FLOAT16, E4M3):
         w = fmt.significand_bits

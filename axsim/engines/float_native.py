@@ -13,7 +13,6 @@ from axsim import _native
 from axsim.engines.float_reference import Floats, round_sums
 from axsim.engines.geometry import Geometry
 from axsim.multipliers.float_multiplier import FloatMultiplier, as_float32
-from axsim.multipliers.formats import FLOAT32
 from axsim.multipliers.significand import MaskedForm, Segmented
 from axsim.threads import get_num_threads
 
@@ -35,8 +34,8 @@ def multiply(multiplier: FloatMultiplier, a: Floats, b: Floats) -> Floats:
     out = np.empty(shape, np.float32)
     _native.float_multiply(
         _kernel(multiplier),
-        np.broadcast_to(_operand(multiplier, a, "a").reshape(a.shape), shape).reshape(-1),
-        np.broadcast_to(_operand(multiplier, b, "b").reshape(b.shape), shape).reshape(-1),
+        np.broadcast_to(_operand(a, "a").reshape(a.shape), shape).reshape(-1),
+        np.broadcast_to(_operand(b, "b").reshape(b.shape), shape).reshape(-1),
         out.reshape(-1),
         get_num_threads(),
     )
@@ -58,8 +57,8 @@ def gemm(multiplier: FloatMultiplier, a: Floats, b: Floats, *, rounded: bool = T
     sums = np.empty((math.prod(matrices), a.shape[-2], n))
     _native.float_gemm(
         _kernel(multiplier),
-        _operand(multiplier, a, "a").reshape(math.prod(a.shape[:-2]), a.shape[-2], k),
-        _operand(multiplier, b, "b").reshape(math.prod(b.shape[:-2]), k, n),
+        _operand(a, "a").reshape(math.prod(a.shape[:-2]), a.shape[-2], k),
+        _operand(b, "b").reshape(math.prod(b.shape[:-2]), k, n),
         _matrix_index(a.shape[:-2], matrices),
         _matrix_index(b.shape[:-2], matrices),
         sums,
@@ -79,8 +78,8 @@ def conv2d(
     sums = np.empty((len(x), len(w), *geometry.output_size(*x.shape[2:], *w.shape[2:])))
     _native.float_conv2d(
         _kernel(multiplier),
-        _operand(multiplier, x, "x"),
-        _operand(multiplier, w, "w"),
+        _operand(x, "x"),
+        _operand(w, "w"),
         sums,
         geometry.stride,
         (geometry.padding[0], geometry.padding[2]),
@@ -91,11 +90,9 @@ def conv2d(
     return round_sums(sums) if rounded else sums
 
 
-def _operand(multiplier: FloatMultiplier, x: Floats, name: str) -> Floats:
-    """Contiguous float32 of the multiplier's format; kernels themselves take small numbers for zeros."""
-    if multiplier.format == FLOAT32:
-        return np.ascontiguousarray(as_float32(x, name))
-    return np.ascontiguousarray(multiplier.operand(x, name))
+def _operand(x: Floats, name: str) -> Floats:
+    """Contiguous float32; kernels round it to the multiplier's format and take small numbers for zeros."""
+    return np.ascontiguousarray(as_float32(x, name))
 
 
 @lru_cache(maxsize=64)
