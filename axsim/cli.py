@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 import typer
 
 if TYPE_CHECKING:
+    from axsim.multipliers import FloatMultiplier, Multiplier
     from axsim.tables.metrics import Figure
 
 P = ParamSpec("P")
@@ -23,7 +24,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Name = Annotated[str, typer.Argument(help="A multiplier, such as L40, drum8_4 or axfpm; see `axsim list`.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        help="A multiplier, such as L40 or drum8_4 (see `axsim list`), or a circuit's .blif file."
+    ),
+]
 
 
 def _plain_errors(command: Callable[P, R]) -> Callable[P, R]:
@@ -86,12 +92,11 @@ def list_command() -> None:
 @_plain_errors
 def info(name: Name) -> None:
     """Show what is known about a multiplier: error figures beside the published ones, cost, operand order."""
-    import axsim
     from axsim.multipliers import FloatMultiplier
     from axsim.results import print_table
     from axsim.tables.metrics import PUBLISHED_LABELS, compare
 
-    m = axsim.get(name)
+    m = _find(name)
     if isinstance(m, FloatMultiplier):
         print(m.describe())
         return
@@ -134,11 +139,11 @@ def plot(
     output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write, .png, .svg or .pdf.")],
 ) -> None:
     """Draw an integer multiplier's error: a heat map over both operands, and a histogram."""
-    import axsim
     from axsim.multipliers import FloatMultiplier
-    from axsim.plots import error_picture, save_figure
+    from axsim.plots import check_ending, error_picture, save_figure
 
-    m = axsim.get(name)
+    check_ending(output)
+    m = _find(name)
     if isinstance(m, FloatMultiplier):
         raise ValueError(f"{m.name} is a float multiplier, which has no product table to draw: try L40")
     print(f"picture: {save_figure(error_picture(m), output)}")
@@ -161,10 +166,13 @@ def build(
     With NAMES, the other tables of an existing file are left as they are. --check exits with status 1 where
     anything differs.
     """
+    from axsim.files import check_folder
     from axsim.multipliers.catalogue import plan
     from axsim.tables.build import build_tables, check_tables
 
     chosen = plan(names or ())
+    if not check:
+        check_folder(out, "--out")
     count = sum(map(len, chosen.values()))
     if not check:
         paths = build_tables(chosen, out, jobs=jobs, keep_others=bool(names))
@@ -185,6 +193,17 @@ def demo(
     from axsim.demo import run
 
     run(out)
+
+
+def _find(name: str) -> Multiplier | FloatMultiplier:
+    """The multiplier called ``name``, or the one whose circuit stands in the BLIF file ``name``."""
+    import axsim
+    from axsim.circuits import read_blif
+
+    path = Path(name)
+    if path.suffix.lower() == ".blif":
+        return axsim.register(path.stem, read_blif(path), overwrite=True)
+    return axsim.get(name)
 
 
 def _published(figures: Mapping[str, Figure] | None, label: str) -> str:

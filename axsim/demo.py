@@ -5,6 +5,7 @@ Everything it needs comes with scikit-learn and scikit-image (extra ``demo``); n
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import axsim
+from axsim.files import check_folder
 from axsim.multipliers.evoapprox import evoapprox
 from axsim.plots import new_figure, save_figure
 from axsim.progress import track
@@ -128,7 +130,13 @@ def train_digits() -> DigitsNetwork:
     train_x, test_x, train_y, test_y = train_test_split(
         images, digits.target, test_size=0.4, random_state=0, stratify=digits.target
     )
-    network = MLPClassifier((64,), max_iter=500, tol=1e-3, random_state=0).fit(train_x, train_y)
+    with warnings.catch_warnings():
+        # Interrupted, scikit-learn only warns and returns what is half trained.
+        warnings.filterwarnings("error", message="Training interrupted by user")
+        try:
+            network = MLPClassifier((64,), max_iter=500, tol=1e-3, random_state=0).fit(train_x, train_y)
+        except UserWarning as interrupted:
+            raise KeyboardInterrupt from interrupted
     (first, second), (first_bias, second_bias) = network.coefs_, network.intercepts_
     return DigitsNetwork((first, second), (first_bias, second_bias), test_x, test_y)
 
@@ -194,6 +202,7 @@ def digits_picture(results: Sequence[DigitsResult], float_accuracy: float) -> An
 
 def run(out: Path) -> None:
     """Run both parts, print their tables and write the two pictures into the folder ``out``."""
+    check_folder(out, "--out")
     exact, results = filter_photograph()
     print_table(
         "A photograph (427 x 640) against the exact filter",

@@ -1,7 +1,7 @@
 """Array operations whose every product goes through an approximate multiplier.
 
 The left operand (``a``, ``x``: activations) is the first operand of the circuit, the right one (``b``, ``w``:
-weights) the second: approximate multipliers seldom commute. Sums are exact.
+weights) the second: approximate multipliers seldom commute. Integer sums are exact.
 
 **Integers.** Operands are uint8 or int8, each on its own. An unsigned circuit takes int8 operands in sign and
 magnitude, ``sign(a) sign(b) T[|a|, |b|]``; a signed circuit takes them as they are, and uint8 operands as far
@@ -71,7 +71,7 @@ def multiply(
     Args:
         a, b: arrays of uint8, int8, float32 or float64.
         mult: a multiplier or its name.
-        a_quant, b_quant: how float operands are quantised, per tensor; see the module's table.
+        a_quant, b_quant: how float operands are quantised, per tensor; see ``help(axsim.ops)``.
         out_dtype: int32 (default) or int64; for float operands float32 or float64 (default: the operands'
             type).
         engine: "auto", "native" or "reference". All give the same numbers.
@@ -109,7 +109,7 @@ def matmul(
     Args:
         a, b: arrays of uint8, int8, float32 or float64, of at least one axis.
         mult: a multiplier or its name.
-        a_quant, b_quant: how float operands are quantised; see the module's table.
+        a_quant, b_quant: how float operands are quantised; see ``help(axsim.ops)``.
         out_dtype: int32 (default) or int64; for float operands float32 or float64 (default: the operands'
             type).
         engine: "auto", "native" or "reference". All give the same numbers.
@@ -184,7 +184,7 @@ def conv2d(
             is 0; "same" gives ceil(H / stride) by ceil(W / stride) windows, an odd pixel going to the bottom
             or right.
         groups: groups of channels that are convolved apart; C for a depthwise convolution.
-        a_quant, b_quant: how float x and w are quantised; see the module's table.
+        a_quant, b_quant: how float x and w are quantised; see ``help(axsim.ops)``.
         out_dtype: int32 (default) or int64; for float operands float32 or float64 (default: the operands'
             type).
         engine: "auto", "native" or "reference". All give the same numbers.

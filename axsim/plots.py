@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from axsim.files import replace_file
 
 if TYPE_CHECKING:
     from axsim.multipliers.integer import Multiplier
@@ -26,20 +29,18 @@ def save_figure(figure: Any, path: str | Path) -> Path:
     Raises ``ValueError`` when the ending names no format that matplotlib can write.
     """
     path = Path(path)
-    formats = figure.canvas.get_supported_filetypes()
     ending = path.suffix[1:].lower()
-    if ending not in formats:
-        raise ValueError(
-            f"path must end in one of {', '.join('.' + name for name in formats)}, got {str(path)!r}"
-        )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.part")
-    try:
-        figure.savefig(unfinished, format=ending, dpi=150)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return path
+    check_ending(path)
+    picture = io.BytesIO()
+    figure.savefig(picture, format=ending, dpi=150)
+    return replace_file(path, picture.getvalue())
+
+
+def check_ending(path: str | Path) -> None:
+    """``ValueError`` unless the ending of ``path`` names a format of pictures."""
+    formats = new_figure(1, 1).canvas.get_supported_filetypes()
+    if Path(path).suffix[1:].lower() not in formats:
+        raise ValueError(f"path must end in one of {', '.join('.' + f for f in formats)}, got {str(path)!r}")
 
 
 def error_picture(multiplier: Multiplier) -> Any:
@@ -64,18 +65,19 @@ def error_picture(multiplier: Multiplier) -> Any:
     norm = SymLogNorm(linthresh=max(metrics.mae, 1.0), vmin=-largest, vmax=largest)
     extent = (a_low - 0.5, a_low + error.shape[0] - 0.5, b_low - 0.5, b_low + error.shape[1] - 0.5)
     image = heat.imshow(error.T, origin="lower", extent=extent, norm=norm, cmap="RdBu_r", aspect="auto")
-    figure.colorbar(image, ax=heat, label="error  T[a, b] − a·b")
+    steps = sorted({largest, norm.linthresh})
+    ticks = [*(-step for step in reversed(steps)), 0, *steps]
+    bar = figure.colorbar(image, ax=heat, label="error  T[a, b] − a·b (logarithmic beyond MAE)", ticks=ticks)
+    bar.set_ticklabels([f"{tick:.4g}" for tick in ticks])
     heat.set(xlabel="a (first operand)", ylabel="b (second operand)", title=f"{multiplier.name}: error")
 
-    if error.any():
-        histogram.hist(error.ravel(), bins=101, log=True, color="#34618f")
-    else:
-        histogram.text(0.5, 0.5, "no errors: exact", ha="center", transform=histogram.transAxes)
+    histogram.hist(error.ravel(), bins=101, range=(-largest, largest), log=True, color="#34618f")
     histogram.axvline(0, color="black", linewidth=0.8)
     histogram.axvline(metrics.bias, color="#c0392b", linestyle="--", label=f"bias {metrics.bias:.4g}")
     histogram.set(xlabel="error", ylabel="operand pairs (logarithmic)")
     histogram.set_title(
         f"MAE {metrics.mae:.4g}   WCE {metrics.wce:.4g}   EP {metrics.ep_percent:.2f} %", fontsize=10
     )
+    histogram.locator_params(axis="x", nbins=6)
     histogram.legend(frameon=False)
     return figure

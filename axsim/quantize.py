@@ -157,6 +157,8 @@ def quantize(x: Any, params: QuantParams, *, name: str = "x") -> Any:
     >>> quantize(np.array([0.1, 0.25, 0.75, 9.0]), QuantParams(0.5, 0, -127, 127)).tolist()
     [0, 0, 2, 18]
     """
+    if not isinstance(params, QuantParams):
+        raise TypeError(f"params is {params!r}, expected what affine() or symmetric() returns")
     (array,), wrap = to_numpy(**{name: x})
     _check_floats(name, array)
     _check_finite(name, array)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from axsim import __version__
+from axsim.files import replace_file
 
 _PLAIN_WIDTH = 200
 
@@ -47,13 +47,5 @@ def write_json(path: str | Path, content: Mapping[str, Any]) -> Path:
 
     ValueError for NaN and infinity, which JSON does not know.
     """
-    path = Path(path)
     text = json.dumps(content, indent=2, allow_nan=False) + "\n"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.part")
-    try:
-        unfinished.write_text(text, encoding="utf-8")
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return path
+    return replace_file(path, text.encode("utf-8"))

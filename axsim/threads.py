@@ -17,7 +17,10 @@ def set_num_threads(n: int | None) -> None:
     """
     global _chosen
     if n is not None:
-        n = operator.index(n)
+        try:
+            n = operator.index(n)
+        except TypeError:
+            raise TypeError(f"n is {n!r}, expected a number of threads, or None for the default") from None
         if n < 1:
             raise ValueError(f"n is {n}, expected at least 1 thread, or None for the default")
     _chosen = n

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 import axsim
+from axsim.circuits import write_blif
 from axsim.cli import app
 from axsim.tables import list_tables
 
@@ -24,7 +25,7 @@ def run(*arguments: str) -> str:
 
 def test_list_names_every_multiplier() -> None:
     words = run("list").split()
-    missing = [name for name in axsim.list_multipliers() if name not in words]
+    missing = [name for name in (*axsim.list_multipliers(), "axfpm", "heap_like") if name not in words]
     assert missing == []
 
 
@@ -41,6 +42,14 @@ def test_info_shows_published_figures_beside_computed_ones() -> None:
 def test_info_of_a_family_and_of_a_float_multiplier() -> None:
     assert "published" not in run("info", "drum8_4")
     assert "1-8-23" in run("info", "axfpm")
+
+
+def test_a_circuit_of_ones_own(tmp_path: Path) -> None:
+    path = tmp_path / "mine.blif"
+    write_blif(axsim.circuits.kulkarni(8), path)
+    rows = [line.split() for line in run("info", str(path)).splitlines()]
+    assert ["|", "MAE", "|", f"{axsim.get('kulkarni8').metrics().mae:.6g}", "|"] in rows
+    run("plot", str(path), "-o", str(tmp_path / "mine.png"))
 
 
 @pytest.mark.parametrize("ending", ["png", "svg"])
@@ -69,6 +78,8 @@ def test_build_writes_tables_and_checks_them(tmp_path: Path) -> None:
         (("plot", "axfpm", "-o", "x.png"), "float multiplier"),
         (("plot", "L40", "-o", "x.xyz"), ".png"),
         (("build", "nothing"), "nothing"),
+        (("info", "nothing.blif"), "nothing.blif"),
+        (("demo", "--out", "/dev/null"), "--out is '/dev/null', which is no folder"),
     ],
 )
 def test_errors_are_one_message_without_a_traceback(arguments: tuple[str, ...], expected: str) -> None:

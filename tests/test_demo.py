@@ -45,6 +45,17 @@ def test_digits_are_learned_and_survive_quantisation(network: demo.DigitsNetwork
     assert network.accuracy("JV3") < network.accuracy("exact8")
 
 
+def test_interrupted_training_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sklearn.neural_network import MLPClassifier
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(MLPClassifier, "_backprop", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        demo.train_digits()
+
+
 def test_all_sixteen_circuits_are_shown(network: demo.DigitsNetwork) -> None:
     results = demo.classify_digits(network)
     assert sorted(r.multiplier for r in results) == sorted(EVOAPPROX)

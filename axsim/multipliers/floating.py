@@ -147,6 +147,8 @@ def resolve(name: str) -> FloatMultiplier | None:
         raise ValueError(
             f"{name}: {integer.name} is a float multiplier, expected an integer one in the brackets"
         )
+    if integer.signed or (integer.a_bits, integer.b_bits) != (8, 8):
+        raise ValueError(f"{name}: {integer} stands in the brackets, expected an unsigned 8x8 multiplier")
     return _segmented(fmt, integer)
 
 

@@ -46,7 +46,10 @@ def get(name: str | Multiplier | FloatMultiplier) -> Multiplier | FloatMultiplie
     if isinstance(name, Multiplier | FloatMultiplier):
         return name
     if not isinstance(name, str):
-        raise TypeError(f"name is a {type(name).__name__}, expected the name of a multiplier, such as 'L40'")
+        raise TypeError(
+            f"expected the name of a multiplier, such as 'L40', or a multiplier, not {type(name).__name__}"
+            + ("; axsim.register gives a table a name" if isinstance(name, np.ndarray | ProductTable) else "")
+        )
     key = _canonical(name)
     with _lock:
         found = _registered.get(key) or _built_in(key) or floating.resolve(name)
@@ -62,7 +65,8 @@ def list_multipliers() -> tuple[str, ...]:
     >>> list_multipliers()[:3]
     ('mul8u_1JFF', 'mul8u_96D', 'mul8u_12N4')
     """
-    built_in = [*evoapprox(), *(member.name for family in FAMILIES for member in family.example_members())]
+    families = (member.name for family in FAMILIES for member in family.example_members())
+    built_in = [*evoapprox(), *families, *floating.float_names()]
     with _lock:
         kept = [name for name in built_in if name.lower() not in _registered]
         return (*kept, *(multiplier.name for multiplier in _registered.values()))
@@ -97,7 +101,7 @@ def register(
     >>> int(get("no_lsb")(3, 5))
     14
     """
-    if not re.fullmatch(r"[A-Za-z0-9][\w.+-]*", name, re.ASCII):
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][\w.+-]*", name, re.ASCII):
         raise ValueError(f"name is {name!r}, expected letters, digits and _ . + -")
     table = _table(product, a_bits, b_bits, signed)
     multiplier = Multiplier(
@@ -149,9 +153,13 @@ def _is_taken(name: str) -> bool:
 
 
 def _hint(name: str) -> str:
+    if "[" in name:
+        return "a float multiplier is written format[multiplier], as in float32[L40], bfloat16[drum8_4]"
     known = {n.lower(): n for n in list_multipliers()}
     known |= {alias.lower(): alias for circuit in evoapprox().values() for alias in circuit.aliases}
-    near = [known[key] for key in get_close_matches(name.lower(), known)]
+    plain = name.lower().replace("-", "").replace("_", "")
+    near = [known[key] for key in known if key.replace("_", "").startswith(plain)][:3]
+    near = near or [known[key] for key in get_close_matches(name.lower(), known)]
     return f"did you mean {' or '.join(near)}?" if near else "axsim.list_multipliers() lists them"
 
 
@@ -163,11 +171,13 @@ def _table(product: Any, a_bits: int | None, b_bits: int | None, signed: bool | 
     elif isinstance(product, np.ndarray):
         table = ProductTable.from_array(product, bool(signed))
     elif callable(product):
-        return ProductTable.from_function(product, a_bits or 8, b_bits or 8, signed=bool(signed))
+        widths = [8 if bits is None else bits for bits in (a_bits, b_bits)]
+        return ProductTable.from_function(product, widths[0], widths[1], signed=bool(signed))
     else:
         raise TypeError(
             f"product is a {type(product).__name__}, expected a ProductTable, a Netlist, an integer array "
             "or a function of two operand arrays"
+            + ("; axsim.circuits.read_blif reads a file" if isinstance(product, str) else "")
         )
     for label, given in (("a_bits", a_bits), ("b_bits", b_bits), ("signed", signed)):
         if given is not None and given != getattr(table, label):

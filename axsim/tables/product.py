@@ -109,6 +109,10 @@ class ProductTable:
             raise TypeError(f"values are {raw.dtype}, expected integers: a table holds exact products")
         a_bits, b_bits = (n.bit_length() - 1 for n in raw.shape)
         needed = max(_bits_needed(int(v), signed) for v in (raw.min(), raw.max()))
+        if needed > MAX_OUT_BITS:
+            raise ValueError(
+                f"products run from {raw.min()} to {raw.max()}, expected at most {MAX_OUT_BITS} bits: int32"
+            )
         return cls(raw, a_bits, b_bits, out_bits or max(a_bits + b_bits, needed), signed)
 
     @classmethod

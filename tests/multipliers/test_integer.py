@@ -96,7 +96,7 @@ def test_published_figures() -> None:
     assert get("exact8").published is None
 
 
-@pytest.mark.parametrize("name", list_multipliers())
+@pytest.mark.parametrize("name", [n for n in list_multipliers() if isinstance(get(n), Multiplier)])
 def test_netlist_and_table_agree(name: str) -> None:
     multiplier = get(name)
     if name.startswith(("drum", "mitchell")):

@@ -188,7 +188,7 @@ def test_products_that_do_not_fit_are_refused() -> None:
         ProductTable.from_array([[0, 0], [0, 16]], out_bits=4)
     with pytest.raises(ValueError, match=r"values\[1, 0\] = -1 .*signed=True"):
         ProductTable.from_array([[0, 0], [-1, 0]])
-    with pytest.raises(ValueError, match="out_bits is 32, expected 1 to 31"):
+    with pytest.raises(ValueError, match="products run from 0 to 2147483648, expected at most 31 bits"):
         ProductTable.from_array([[0, 0], [0, 2**31]])
 
 

@@ -20,6 +20,7 @@ from axsim.circuits.builder import Builder
 from axsim.circuits.netlist import CONST0, CONST1, Netlist
 from axsim.circuits.operands import MAX_WIDTH
 from axsim.errors import BlifError, NetlistError
+from axsim.files import replace_file
 
 _REFUSED = {
     ".gate": "cells of a library are not known here; write the circuit with .names only",
@@ -129,17 +130,8 @@ def write_blif(netlist: Netlist, path: str | os.PathLike[str] | None = None) -> 
     """
     text = "".join(f"{line}\n" for line in [*_lines(netlist), ".end"])
     if path is not None:
-        _write_whole(Path(path), text)
+        replace_file(path, text.encode("utf-8"))
     return text
-
-
-def _write_whole(path: Path, text: str) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        unfinished.write_text(text, encoding="utf-8")
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _lines(netlist: Netlist) -> Iterator[str]:
