@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from itertools import product
-
-import numpy as np
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -267,5 +266,5 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
         write_blif(exact(2), path)
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
-    with pytest.raises(OSError, match="circuit.blif cannot be written: File exists"):
+    with pytest.raises(OSError, match=r"circuit\.blif cannot be written: File exists"):
         write_blif(exact(2), path / "circuit.blif")
