@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from axsim import quantize
 from axsim.multipliers import FloatMultiplier, Multiplier, get, list_multipliers, register
-from axsim.ops import conv2d, matmul, multiply
+from axsim.ops import conv2d, explain, matmul, multiply
 from axsim.threads import get_num_threads, set_num_threads
 
 __version__ = "0.1.0"
@@ -22,6 +22,7 @@ __all__ = [
     "Multiplier",
     "__version__",
     "conv2d",
+    "explain",
     "get",
     "get_num_threads",
     "list_multipliers",

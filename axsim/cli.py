@@ -1,4 +1,4 @@
-"""The command line: ``axsim list``, ``info``, ``plot``, ``build`` and ``demo``."""
+"""The command line: ``axsim list``, ``info``, ``plot``, ``build``, ``doctor`` and ``demo``."""
 
 from __future__ import annotations
 
@@ -182,6 +182,27 @@ def build(
         raise typer.Exit(1)
     else:
         print(f"{count} tables in {out} are as their circuits make them")
+
+
+@app.command()
+@_plain_errors
+def doctor(
+    calibrate: Annotated[
+        bool,
+        typer.Option("--calibrate", help="Measure how fast each engine is here, and keep the figures."),
+    ] = False,
+) -> None:
+    """Show what axsim found on this machine: kernels, threads, versions, BLAS, cache, engine costs.
+
+    --calibrate takes a few seconds. From then on, engine="auto" chooses by the figures measured here.
+    """
+    from axsim.doctor import measure, report
+    from axsim.engines.costs import save_costs
+
+    if calibrate:
+        print(f"measured: {save_costs(measure())}")
+    for subject, finding in report():
+        print(f"{subject:<14} {finding}")
 
 
 @app.command()

@@ -45,14 +45,17 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from axsim._arrays import to_numpy
 from axsim.engines import floating, integer
 from axsim.engines.geometry import geometry
 from axsim.engines.options import Options, Quantisation
+from axsim.engines.planner import Plan
 from axsim.multipliers import FloatMultiplier, Multiplier, get
 from axsim.quantize import QuantParams
 
+Array = NDArray[Any]
 Mult = str | Multiplier | FloatMultiplier
 
 
@@ -112,7 +115,8 @@ def matmul(
         a_quant, b_quant: how float operands are quantised; see ``help(axsim.ops)``.
         out_dtype: int32 (default) or int64; for float operands float32 or float64 (default: the operands'
             type).
-        engine: "auto", "native" or "reference". All give the same numbers.
+        engine: "auto", "native", "factored" (integer multipliers whose table has exact factors) or
+            "reference". All give the same numbers; ``axsim.explain`` says which "auto" takes.
 
     Raises:
         TypeError: an operand or ``out_dtype`` is of a wrong type.
@@ -131,22 +135,8 @@ def matmul(
            [  513, 55994]], dtype=int32)
     """
     (a, b), wrap = to_numpy(a=a, b=b)
-    if not a.ndim or not b.ndim:
-        raise ValueError(
-            f"{'b' if a.ndim else 'a'} has no axes, expected at least one; multiply() takes scalars"
-        )
     row, column = a.ndim == 1, b.ndim == 1
-    if column and isinstance(b_quant, QuantParams) and b_quant.axis is not None:
-        raise ValueError(
-            "b_quant has parameters for each index of an axis, but b is a vector: it has no output channels"
-        )
-    a2, b2 = a[None] if row else a, b[:, None] if column else b
-    if a2.shape[-1] != b2.shape[-2]:
-        raise ValueError(
-            f"a has shape {a.shape} and b {b.shape}: a's last axis ({a2.shape[-1]}) must equal b's "
-            f"{'only' if column else 'last but one'} ({b2.shape[-2]})"
-        )
-    _check_broadcast(a2.shape[:-2], b2.shape[:-2])
+    a2, b2 = _matrices(a, b, b_quant)
     multiplier, kind = _resolve(mult)
     out = kind.matmul(multiplier, a2, b2, Options(a_quant, b_quant, out_dtype, engine))
     if row:
@@ -187,7 +177,8 @@ def conv2d(
         a_quant, b_quant: how float x and w are quantised; see ``help(axsim.ops)``.
         out_dtype: int32 (default) or int64; for float operands float32 or float64 (default: the operands'
             type).
-        engine: "auto", "native" or "reference". All give the same numbers.
+        engine: "auto", "native", "factored" (integer multipliers whose table has exact factors) or
+            "reference". All give the same numbers; ``axsim.explain`` says which "auto" takes.
 
     Returns:
         (N, O, OH, OW) with ``OH = (H + top + bottom - dy * (kh - 1) - 1) // sy + 1``, OW likewise.
@@ -215,6 +206,82 @@ def conv2d(
     multiplier, kind = _resolve(mult)
     options = Options(a_quant, b_quant, out_dtype, engine)
     return wrap(kind.conv2d(multiplier, x, w, rest[0] if rest else None, windows, options))
+
+
+def explain(
+    a: Any,
+    b: Any,
+    mult: Mult = "exact8",
+    *,
+    operation: str = "matmul",
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+    a_quant: Quantisation = None,
+    b_quant: Quantisation = None,
+    out_dtype: Any = None,
+) -> Plan:
+    """Which engine ``engine="auto"`` takes for these operands, and why; ``print`` shows it as a table.
+
+    Args:
+        a, b: the operands of ``matmul``; or with ``operation="conv2d"`` x and w.
+        mult: an integer multiplier or its name.
+        operation: "matmul" or "conv2d".
+        stride, padding, dilation, groups: as for ``conv2d``, and for that alone.
+        a_quant, b_quant, out_dtype: as for the operation.
+
+    Returns:
+        An ``axsim.engines.planner.Plan``: the candidates, each with its predicted seconds or the reason why
+        it cannot be used, and the choice.
+
+    Raises:
+        TypeError, ValueError, AccumulatorOverflowError: as for the operation; or ``mult`` is a float
+            multiplier.
+
+    >>> import numpy as np
+    >>> operand = np.zeros((32, 32), np.uint8)
+    >>> plan = explain(operand, operand, "L40")
+    >>> [(c.engine, c.note) for c in plan.candidates if c.seconds is None]
+    [('factored', "no exact factors of the table are known; engine='factored' searches for them")]
+    """
+    (a, b), _ = to_numpy(a=a, b=b)
+    multiplier, _ = _resolve(mult)
+    if not isinstance(multiplier, Multiplier):
+        raise TypeError(
+            f"mult is {multiplier.name}, a float multiplier, expected an integer one: the planner does not "
+            "choose for float multipliers, which have one native engine"
+        )
+    options = Options(a_quant, b_quant, out_dtype)
+    if operation == "matmul":
+        return integer.explain_matmul(multiplier, *_matrices(a, b, b_quant), options)
+    if operation != "conv2d":
+        raise ValueError(f"operation is {operation!r}, expected 'matmul' or 'conv2d'")
+    where = geometry(
+        x_shape=a.shape, w_shape=b.shape, stride=stride, padding=padding, dilation=dilation, groups=groups
+    )
+    return integer.explain_conv2d(multiplier, a, b, where, options)
+
+
+def _matrices(a: Array, b: Array, b_quant: Quantisation) -> tuple[Array, Array]:
+    """The operands of ``matmul`` with two axes or more, a vector made a row or a column; checked."""
+    if not a.ndim or not b.ndim:
+        raise ValueError(
+            f"{'b' if a.ndim else 'a'} has no axes, expected at least one; multiply() takes scalars"
+        )
+    row, column = a.ndim == 1, b.ndim == 1
+    if column and isinstance(b_quant, QuantParams) and b_quant.axis is not None:
+        raise ValueError(
+            "b_quant has parameters for each index of an axis, but b is a vector: it has no output channels"
+        )
+    a2, b2 = a[None] if row else a, b[:, None] if column else b
+    if a2.shape[-1] != b2.shape[-2]:
+        raise ValueError(
+            f"a has shape {a.shape} and b {b.shape}: a's last axis ({a2.shape[-1]}) must equal b's "
+            f"{'only' if column else 'last but one'} ({b2.shape[-2]})"
+        )
+    _check_broadcast(a2.shape[:-2], b2.shape[:-2])
+    return a2, b2
 
 
 def _resolve(mult: Mult) -> tuple[Any, ModuleType]:

@@ -6,12 +6,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 import axsim
+import axsim.doctor
 from axsim.circuits import write_blif
 from axsim.cli import app
+from axsim.engines.costs import BUILT_IN
+from axsim.multipliers import registry
 from axsim.tables import list_tables
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -44,7 +48,8 @@ def test_info_of_a_family_and_of_a_float_multiplier() -> None:
     assert "1-8-23" in run("info", "axfpm")
 
 
-def test_a_circuit_of_ones_own(tmp_path: Path) -> None:
+def test_a_circuit_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_registered", {})
     path = tmp_path / "mine.blif"
     write_blif(axsim.circuits.kulkarni(8), path)
     rows = [line.split() for line in run("info", str(path)).splitlines()]
@@ -68,6 +73,38 @@ def test_build_writes_tables_and_checks_them(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["build", "L40", "drum8_4", "--out", str(tmp_path), "--check"])
     assert result.exit_code == 1
     assert "families.h5" in result.output
+
+
+def test_doctor_says_what_was_found_and_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AXSIM_CACHE_DIR", str(tmp_path / "new"))
+    monkeypatch.setenv("AXSIM_NUM_THREADS", "3")
+    monkeypatch.delenv("AXSIM_ISA", raising=False)
+    text = run("doctor")
+    found = dict(line.split("  ", 1) for line in text.splitlines() if not line.startswith("BLAS of NumPy "))
+    found = {subject.strip(): finding.strip() for subject, finding in found.items()}
+    assert found["threads"] == "3, from AXSIM_NUM_THREADS"
+    assert "the best that they have" in found["kernels"]
+    assert f"axsim {axsim.__version__}" in found["versions"]
+    assert f"numpy {np.__version__}" in found["versions"]
+    assert found["cache"] == f"{tmp_path / 'new'}, from AXSIM_CACHE_DIR, made when it is needed"
+    assert found["engine costs"].startswith("built in")
+    assert "BLAS of NumPy" in text
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("AXSIM_CACHE_DIR", str(tmp_path / "file"))
+    monkeypatch.setenv("AXSIM_ISA", "portable")
+    monkeypatch.delenv("AXSIM_NUM_THREADS")
+    monkeypatch.setenv("OMP_NUM_THREADS", "2,1")
+    text = run("doctor")
+    for expected in ("portable, which AXSIM_ISA asks for", "2, from OMP_NUM_THREADS", "cannot be written"):
+        assert expected in text
+
+
+def test_doctor_measures_and_keeps_costs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AXSIM_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(axsim.doctor, "measure", lambda: BUILT_IN)
+    assert "measured on this machine" in run("doctor", "--calibrate")
+    assert len(list(tmp_path.glob("costs-*.json"))) == 1
+    assert "measured on this machine" in run("doctor")
 
 
 @pytest.mark.parametrize(

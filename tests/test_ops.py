@@ -20,6 +20,7 @@ from axsim.tables import ProductTable
 
 ENGINES = ("native", "reference")
 engines = st.sampled_from(ENGINES)
+all_engines = st.sampled_from((*ENGINES, "factored"))  # where the table has factors; it has no look-up
 dtypes = st.sampled_from([np.uint8, np.int8])
 
 
@@ -54,7 +55,7 @@ def unfolded(x: Any, kernel: tuple[int, int], stride: Any, pads: Any, dilation: 
     dtypes,
     layouts(),
     layouts(),
-    engines,
+    all_engines,
     st.sampled_from(["int32", np.int64, None]),
 )
 def test_exact_matmul_is_numpys(
@@ -70,7 +71,7 @@ def test_exact_matmul_is_numpys(
     assert np.array_equal(out, expected)
 
 
-@given(seeds(), layouts(), engines)
+@given(seeds(), layouts(), all_engines)
 def test_exact_signed_circuit_is_numpys(seed: int, layout: str, engine: str) -> None:
     a, b = laid_out(integers(seed, (4, 9), np.int8), layout), integers(seed + 1, (9, 3), np.int8)
     assert np.array_equal(axsim.matmul(a, b, "exact8s", engine=engine), a.astype(int) @ b.astype(int))
@@ -148,7 +149,7 @@ def test_conv2d_is_the_matmul_of_unfolded_patches(
 
 
 @settings(max_examples=100)
-@given(convolutions(), seeds(), dtypes, dtypes, engines)
+@given(convolutions(), seeds(), dtypes, dtypes, all_engines)
 def test_exact_conv2d_is_torchs(
     case: dict[str, Any], seed: int, x_type: Any, w_type: Any, engine: str
 ) -> None:
@@ -163,7 +164,7 @@ def test_exact_conv2d_is_torchs(
     assert np.array_equal(out, expected.numpy())
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", [*ENGINES, "factored"])
 @pytest.mark.parametrize("mode", ["valid", "same", "full"])
 def test_exact_conv2d_is_scipys(engine: str, mode: str) -> None:
     x, w = integers(1, (1, 1, 12, 9), np.uint8), integers(2, (1, 1, 3, 5), np.int8)
@@ -245,7 +246,7 @@ def seen(x: Any, params: QuantParams) -> Any:
     return dequantize(quantize(x, params), params)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", [*ENGINES, "factored"])
 @pytest.mark.parametrize("b_kind", QUANTISATIONS)
 @pytest.mark.parametrize("a_kind", [kind for kind in QUANTISATIONS if not kind.startswith("per channel")])
 def test_float_matmul_is_the_product_of_dequantised_values(a_kind: str, b_kind: str, engine: str) -> None:
@@ -257,7 +258,7 @@ def test_float_matmul_is_the_product_of_dequantised_values(a_kind: str, b_kind: 
     np.testing.assert_allclose(out, expected, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", [*ENGINES, "factored"])
 @pytest.mark.parametrize("b_kind", QUANTISATIONS)
 @pytest.mark.parametrize("a_kind", ["default", "symmetric", "affine int8"])
 @pytest.mark.parametrize("groups", [1, 2, 4])
@@ -450,7 +451,7 @@ U8, F4 = np.zeros((2, 2), np.uint8), np.zeros((2, 2), np.float32)
         (U8, U8, {"out_dtype": np.float32}, TypeError, "out_dtype is float32, expected int32 or int64"),
         (F4, F4, {"out_dtype": np.int32}, TypeError, "out_dtype is int32, expected float32 or float64"),
         (U8, U8, {"out_dtype": "wide"}, TypeError, "out_dtype is 'wide'"),
-        (U8, U8, {"engine": "gpu"}, ValueError, "engine is 'gpu', expected one of auto, native, reference"),
+        (U8, U8, {"engine": "gpu"}, ValueError, "'gpu', expected one of auto, native, factored, reference"),
         (U8, U8, {"mult": "L41"}, UnknownMultiplierError, "L41"),
         (U8, U8, {"mult": 8}, TypeError, "expected the name of a multiplier"),
     ],

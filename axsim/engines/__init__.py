@@ -12,16 +12,15 @@ from axsim.engines import reference
 from axsim.engines.fold import FoldedTable
 from axsim.engines.geometry import Geometry
 
-ENGINES = ("native", "reference")  # fastest first
-_NATIVE_IS_BUILT = find_spec("axsim._native") is not None
+ENGINES = ("native", "factored", "reference")
+NATIVE_IS_BUILT = find_spec("axsim._native") is not None
 
 Bytes = NDArray[np.uint8]
 
 
-class Engine(Protocol):
-    """What an engine module provides; see ``reference`` for shapes."""
+class Sums(Protocol):
+    """Sums of table entries; see ``reference`` for shapes."""
 
-    def lookup(self, table: FoldedTable, a: Bytes, b: Bytes) -> NDArray[np.int32]: ...
     def gemm(self, table: FoldedTable, a: Bytes, b: Bytes, accumulator: DTypeLike) -> NDArray[Any]: ...
     def conv2d(
         self,
@@ -34,19 +33,31 @@ class Engine(Protocol):
     ) -> NDArray[Any]: ...
 
 
+class Engine(Sums, Protocol):
+    """What an engine that looks products up provides, a module: sums, and single products."""
+
+    def lookup(self, table: FoldedTable, a: Bytes, b: Bytes) -> NDArray[np.int32]: ...
+
+
 def select(name: str = "auto") -> Engine:
-    """The engine called ``name``; "auto" is the native one where it was built, else the reference.
+    """The engine called ``name`` that looks products up; "auto" is the native one where it was built, else
+    the reference. ``axsim.engines.planner`` chooses among all engines.
 
     Raises:
-        ValueError: no engine has that name, or it was not built.
+        ValueError: no engine has that name, it was not built, or it does not look products up.
     """
     if name == "auto":
-        name = "native" if _NATIVE_IS_BUILT else "reference"
+        name = "native" if NATIVE_IS_BUILT else "reference"
     if name == "reference":
         return reference
+    if name == "factored":
+        raise ValueError(
+            "engine is 'factored', which makes matrix products and convolutions of integer multipliers only; "
+            "expected auto, native or reference"
+        )
     if name != "native":
         raise ValueError(f"engine is {name!r}, expected one of auto, {', '.join(ENGINES)}")
-    if not _NATIVE_IS_BUILT:
+    if not NATIVE_IS_BUILT:
         raise ValueError(
             "engine is 'native', but axsim was installed without its compiled module axsim._native"
         )

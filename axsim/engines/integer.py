@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from axsim.engines import select, zero_points
+from axsim.engines import planner, select, zero_points
 from axsim.engines.fold import FoldedTable, Limits, fold
 from axsim.engines.geometry import Geometry
 from axsim.engines.options import Options, Quantisation, result_dtype
+from axsim.engines.planner import Plan, Subject, Work
 from axsim.errors import AccumulatorOverflowError
 from axsim.multipliers import Multiplier
 from axsim.quantize import QuantParams, affine, quantize, symmetric
@@ -36,7 +37,7 @@ class Operands:
     Attributes:
         a, b: uint8 or int8, as they came in or quantised.
         params: how ``a`` and ``b`` were quantised; None if integers came in.
-        table: the multiplier's table, folded for these types.
+        subject: the multiplier's table, folded for these types.
         accumulator: int32 or int64, wide enough for the sums.
         out_dtype: the result's.
     """
@@ -44,9 +45,14 @@ class Operands:
     a: Array
     b: Array
     params: tuple[QuantParams, QuantParams] | None
-    table: FoldedTable
+    subject: Subject
     accumulator: np.dtype[Any]
     out_dtype: np.dtype[Any]
+
+    @property
+    def table(self) -> FoldedTable:
+        """The table that the engines look products up in."""
+        return self.subject.folded
 
     @property
     def bytes(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -70,7 +76,8 @@ def matmul(multiplier: Multiplier, a: Array, b: Array, options: Options) -> Arra
     """``a @ b`` of a (..., M, K) and b (..., K, N): (..., M, N)."""
     # A vector was made a column: its only axis held the terms of the sum, not output channels.
     call = _prepare(multiplier, ("a", a), ("b", b), options, terms=a.shape[-1], channel_axis=b.ndim - 1)
-    sums = select(options.engine).gemm(call.table, *call.bytes, call.accumulator)
+    engine = planner.choose(options.engine, Work.of_gemm(a.shape, b.shape), call.subject)
+    sums = engine.gemm(call.table, *call.bytes, call.accumulator)
     if call.params is None:
         return sums
     a_params, b_params = call.params
@@ -85,7 +92,7 @@ def conv2d(
     terms = math.prod(w.shape[1:])
     call = _prepare(multiplier, ("x", x), ("w", w), options, terms=terms, channel_axis=0, bias=bias)
     zero = 0 if call.params is None else int(call.params[0].zero_point)
-    engine = select(options.engine)
+    engine = planner.choose(options.engine, Work.of_conv2d(x.shape, w.shape, geometry), call.subject)
     sums = engine.conv2d(call.table, *call.bytes, geometry, zero & 255, call.accumulator)
     shift = None if bias is None else bias[:, None, None]
     if call.params is None:
@@ -96,6 +103,19 @@ def conv2d(
     total = zero_points.conv2d(sums, call.a, call.b, geometry, zero, w_params.zero_point)
     w_scale = w_params.scale if w_params.axis is None else w_params.scale[:, None, None]
     return _scaled(total, x_params.scale, w_scale, shift, call.out_dtype)
+
+
+def explain_matmul(multiplier: Multiplier, a: Array, b: Array, options: Options) -> Plan:
+    """How ``matmul`` chooses its engine for these arguments."""
+    call = _prepare(multiplier, ("a", a), ("b", b), options, terms=a.shape[-1], channel_axis=b.ndim - 1)
+    return planner.plan(multiplier.name, Work.of_gemm(a.shape, b.shape), call.subject)
+
+
+def explain_conv2d(multiplier: Multiplier, x: Array, w: Array, geometry: Geometry, options: Options) -> Plan:
+    """How ``conv2d`` chooses its engine for these arguments."""
+    terms = math.prod(w.shape[1:])
+    call = _prepare(multiplier, ("a", x), ("b", w), options, terms=terms, channel_axis=0)
+    return planner.plan(multiplier.name, Work.of_conv2d(x.shape, w.shape, geometry), call.subject)
 
 
 def _scaled(
@@ -158,7 +178,7 @@ def _prepare(
             f"{largest}, beyond {out_dtype}" + ("; pass out_dtype='int64'" if out_dtype == _INT32 else "")
         )
     accumulator = out_dtype if not floats else _INT32 if largest <= _MAX[_INT32] else _INT64
-    return Operands(a, b, params, table, accumulator, out_dtype)
+    return Operands(a, b, params, Subject(multiplier.table, table, a.dtype, b.dtype), accumulator, out_dtype)
 
 
 def _is_float(name: str, array: Array) -> bool:

@@ -11,6 +11,7 @@ from axsim.multipliers.float_tables import float_plan
 from axsim.multipliers.integer import Multiplier
 from axsim.multipliers.registry import get
 from axsim.tables.build import Plan
+from axsim.tables.factor_library import key, library
 from axsim.tables.store import TableRecord
 
 # Labels of EvoApproxLib, and the attributes that the table files have for them.
@@ -48,8 +49,12 @@ def plan(names: Iterable[str] = ()) -> Plan:
 
 
 def record(multiplier: Multiplier) -> TableRecord:
-    """The record of a multiplier for a table file, its table simulated afresh."""
-    return TableRecord(multiplier.name, multiplier.simulate(), attributes(multiplier))
+    """The record of a multiplier for a table file, its table simulated afresh, with known factors."""
+    table = multiplier.simulate()
+    # Operands of this type are the table's own indices: nothing is folded.
+    operand = "int8" if table.signed else "uint8"
+    factors = library().get(key(table.sha256, operand, operand))
+    return TableRecord(multiplier.name, table, attributes(multiplier), factors)
 
 
 def attributes(multiplier: Multiplier) -> dict[str, str | float]:

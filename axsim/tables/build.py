@@ -111,7 +111,13 @@ def _compare(found: TableRecord | None, expected: TableRecord | None) -> list[st
         old, new = found.attributes.get(key), expected.attributes.get(key)
         if old != new:
             differences.append(f"attribute {key} is {old!r}, expected {new!r}")
+    if found.factors != expected.factors:
+        differences.append(f"other factors: {_terms(found)}, expected {_terms(expected)}")
     return differences
+
+
+def _terms(record: TableRecord) -> str:
+    return "none" if record.factors is None else f"in {len(record.factors)} terms"
 
 
 def _count(found: TableRecord, expected: TableRecord) -> str:

@@ -8,6 +8,9 @@ Layout of a file::
                         generator_version, and what the record brings along (source, citation, ...)
     /<multiplier>/product   (2**a_bits, 2**b_bits), little-endian, one chunk, shuffle + gzip
     /<multiplier>/error     product - exact product, int32, likewise
+    /<multiplier>/factors   where the record brings them along: left (R, 2**a_bits), right (R, 2**b_bits) and
+                            log2_scales (R,), int32, so that the products are the sums over r of
+                            2**log2_scales[r] * left[r, a] * right[r, b]
 
 Any HDF5 program reads such a file; user blocks are part of the format. This one is there because a damaged
 HDF5 file can make the HDF5 library itself fail in any way; its digest is checked before the library sees it.
@@ -31,6 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from axsim.errors import TableError
+from axsim.tables.factor import Factors
 from axsim.tables.product import ProductTable
 
 if TYPE_CHECKING:
@@ -38,7 +42,7 @@ if TYPE_CHECKING:
 
 # Raise this whenever a built-in circuit or the layout of the files changes: older files are then refused, and
 # older cache files are passed by.
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 
 FORMAT = "axsim product tables"
 USER_BLOCK = 512
@@ -46,6 +50,8 @@ HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 OWN_ATTRIBUTES = frozenset(
     ("a_bits", "b_bits", "out_bits", "signed", "product_sha256", "error_sha256", "generator_version")
 )
+
+FACTORS = ("left", "right", "log2_scales")
 
 Attribute = str | int | float
 
@@ -59,20 +65,25 @@ class TableRecord:
         table: the products.
         attributes: texts and numbers stored beside it, such as ``source``, ``citation``,
             ``published_power_mW``, ``published_area_um2``, ``published_delay_ns``.
+        factors: exact factors of the products, indexed by bit patterns; None where none are known.
 
     Raises:
         ValueError: the name cannot name a group, or an attribute's name is one the store uses itself.
+        TableError: the factors give another product for some pair of operands.
     """
 
     name: str
     table: ProductTable
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    factors: Factors | None = None
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][\w.+\-\[\]]*", self.name, re.ASCII):
             raise ValueError(f"name is {self.name!r}, expected letters, digits and _ . + - [ ]")
         if taken := OWN_ATTRIBUTES & self.attributes.keys():
             raise ValueError(f"attributes {sorted(taken)} are written by the store itself; rename them")
+        if self.factors is not None:
+            self.factors.verify(self.table.values)
 
 
 def write_tables(path: str | os.PathLike[str], records: Iterable[TableRecord]) -> None:
@@ -136,15 +147,13 @@ def _user_block(body: bytes) -> bytes:
 def _write_record(group: h5py.Group, record: TableRecord) -> None:
     table = record.table
     error = table.error.astype("<i4")
-    for name, values in (("product", table.values), ("error", error)):
-        group.create_dataset(
-            name,
-            data=values,
-            chunks=values.shape,
-            compression="gzip",
-            shuffle=True,
-            track_times=False,
-        )
+    datasets = {"product": table.values, "error": error}
+    if record.factors is not None:
+        datasets |= {f"factors/{name}": getattr(record.factors, name).astype("<i4") for name in FACTORS}
+    for name, values in datasets.items():
+        # A chunk cannot be empty, and a table of zeros has no terms.
+        packed = {"chunks": values.shape, "compression": "gzip", "shuffle": True} if values.size else {}
+        group.create_dataset(name, data=values, track_times=False, **packed)
     own = {
         "a_bits": table.a_bits,
         "b_bits": table.b_bits,
@@ -192,13 +201,18 @@ def _read_record(path: str | os.PathLike[str], file: h5py.File, name: str) -> Ta
         attributes = {key: _plain(value) for key, value in group.attrs.items()}
         own = {key: attributes.pop(key) for key in OWN_ATTRIBUTES}
         table = ProductTable(values, own["a_bits"], own["b_bits"], own["out_bits"], own["signed"])
+        stored = group.get("factors")
+        factors = None if stored is None else Factors(*(np.asarray(stored[name]) for name in FACTORS))
     except (KeyError, TypeError, ValueError, OSError) as problem:
         raise TableError(f"{path}: table {name!r} cannot be read: {problem}") from problem
     if table.sha256 != own["product_sha256"]:
         raise TableError(f"{path}: table {name!r} is altered: its products do not have the stored SHA-256")
     if _sha256(error) != own["error_sha256"] or not np.array_equal(error, table.error):
         raise TableError(f"{path}: table {name!r} is altered: its error table is not that of its products")
-    return TableRecord(name, table, attributes)
+    try:
+        return TableRecord(name, table, attributes, factors)
+    except TableError as problem:
+        raise TableError(f"{path}: table {name!r} is altered: {problem}") from problem
 
 
 def _plain(value: Any) -> Any:

@@ -52,3 +52,13 @@ def test_records_are_made_from_the_circuit_and_not_from_the_cache(
     write_tables(tmp_path / f"trunc6_5-v{GENERATOR_VERSION}.h5", [TableRecord("trunc6_5", wrong)])
     assert get("trunc6_5").table == wrong
     assert record(get("trunc6_5")).table.values[1, 1] == 0
+
+
+def test_records_bring_the_factors_that_are_known() -> None:
+    terms = {name: record(get(name)).factors for name in ("1446", "exact8s", "L40", "trunc7_2")}
+    assert {name: found and len(found) for name, found in terms.items()} == {
+        "1446": 2,
+        "exact8s": 1,
+        "L40": None,
+        "trunc7_2": None,
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from axsim.errors import TableError
 from axsim.tables import ProductTable, TableRecord, list_tables, read_tables, write_tables
 from axsim.tables.build import Plan, build_tables, check_tables
+from axsim.tables.factor import Factors
 
 
 def make(k: int) -> TableRecord:
@@ -136,3 +138,19 @@ def test_progress_goes_to_standard_error(tmp_path: Path, capsys: pytest.CaptureF
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "3/3" in captured.err
+
+
+def test_check_compares_factors(tmp_path: Path) -> None:
+    ramp = np.arange(4)
+    table = ProductTable.from_array(np.multiply.outer(ramp, 2 * ramp))
+    one, two = (
+        TableRecord("same", table, {}, Factors([ramp * left], [ramp * right], [0]))
+        for left, right in ((1, 2), (2, 1))
+    )
+    plan: Plan = {"one.h5": {"same": partial(copy, one)}}
+    write_tables(tmp_path / "one.h5", [one])
+    assert check_tables(plan, tmp_path) == []
+    write_tables(tmp_path / "one.h5", [two])
+    assert "other factors: in 1 terms, expected in 1 terms" in check_tables(plan, tmp_path)[0]
+    write_tables(tmp_path / "one.h5", [TableRecord("same", table)])
+    assert "other factors: none, expected in 1 terms" in check_tables(plan, tmp_path)[0]

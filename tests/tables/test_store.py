@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from axsim.errors import TableError
 from axsim.tables import ProductTable, TableRecord, list_tables, read_table, read_tables, write_tables
+from axsim.tables.factor import Factors
 from axsim.tables.store import GENERATOR_VERSION, USER_BLOCK, seal
 
 SMALL = TableRecord("small", ProductTable.from_function(lambda a, b: a * b & ~1, 3, 2), {"source": "a test"})
@@ -289,3 +290,44 @@ def test_a_name_that_cannot_be_a_group_is_refused(name: str) -> None:
 def test_attributes_of_the_store_cannot_be_overruled() -> None:
     with pytest.raises(ValueError, match="product_sha256"):
         TableRecord("name", SMALL.table, {"product_sha256": "0"})
+
+
+FACTORED = TableRecord(
+    "factored",
+    ProductTable.from_function(lambda a, b: a * b + 4 * (a & b & 1), 3, 3),
+    factors=Factors([range(8), [n & 1 for n in range(8)]], [range(8), [n & 1 for n in range(8)]], [0, 2]),
+)
+
+
+def test_factors_are_stored_with_their_table(tmp_path: Path) -> None:
+    path = tmp_path / "factored.h5"
+    zeros = np.zeros((0, 4), int)
+    none = TableRecord(
+        "zero", ProductTable.from_array(np.zeros((4, 4), int)), {}, Factors(zeros, zeros, zeros[:, 0])
+    )
+    write_tables(path, [FACTORED, SMALL, none])
+    assert read_tables(path) == {"factored": FACTORED, "small": SMALL, "zero": none}
+    assert read_table(path, "small").factors is None
+    with h5py.File(path, "r") as file:
+        group = file["factored/factors"]
+        np.testing.assert_array_equal(
+            group["left"][:] * 2 ** group["log2_scales"][:][:, None], [range(8), [0, 4] * 4]
+        )
+
+
+def test_factors_of_another_table_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match="the factors are not those of the table: 16 of 64 products differ"):
+        TableRecord("wrong", ProductTable.from_function(lambda a, b: a * b, 3, 3), {}, FACTORED.factors)
+    path = tmp_path / "factored.h5"
+    write_tables(path, [FACTORED])
+
+    def alter(file: h5py.File) -> None:
+        file["factored/factors/left"][1, 3] = 2
+
+    reseal(path, alter)
+    with pytest.raises(TableError, match=r"factored\.h5: table 'factored' is altered: the factors are not"):
+        read_table(path, "factored")
+    write_tables(path, [FACTORED])
+    reseal(path, lambda file: file["factored/factors"].pop("right"))
+    with pytest.raises(TableError, match="'factored' cannot be read"):
+        read_table(path, "factored")

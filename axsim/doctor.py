@@ -1,0 +1,78 @@
+"""What ``axsim doctor`` reports: what axsim found on this machine, and why it runs as it does."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+from axsim.engines import NATIVE_IS_BUILT
+from axsim.engines.blas_threads import blas_libraries
+from axsim.engines.costs import Seconds, cpu_name, current_costs, native_isa, package_version
+from axsim.tables.cache import ENVIRONMENT_VARIABLE, cache_directory
+from axsim.threads import get_num_threads
+
+_PACKAGES = ("axsim", "numpy", "h5py", "torch", "python-flint")
+_TIMED = ("exact8", "JQQ")  # one exact product and four
+
+
+def report() -> list[tuple[str, str]]:
+    """What there is to say, as (subject, finding).
+
+    Raises:
+        ValueError: AXSIM_ISA or AXSIM_NUM_THREADS holds something that cannot be used.
+    """
+    return [
+        ("processor", cpu_name()),
+        ("kernels", _kernels()),
+        ("threads", _threads()),
+        ("versions", ", ".join(f"{package} {package_version(package)}" for package in _PACKAGES)),
+        ("BLAS of NumPy", _blas()),
+        ("torch", "installed" if find_spec("torch") is not None else "not installed"),
+        ("cache", _cache()),
+        ("engine costs", current_costs().origin),
+    ]
+
+
+def measure() -> Seconds:
+    """The engines' costs on this machine, a few seconds' work; imports torch if it is installed."""
+    from axsim.engines.calibrate import calibrate
+    from axsim.multipliers import Multiplier, get
+
+    return calibrate(tuple(m for m in map(get, _TIMED) if isinstance(m, Multiplier)))
+
+
+def _kernels() -> str:
+    if not NATIVE_IS_BUILT:
+        return "none: the compiled module axsim._native is not installed; NumPy computes everything, slowly"
+    forced = os.environ.get("AXSIM_ISA")
+    return f"{native_isa()}, " + (
+        "which AXSIM_ISA asks for" if forced else "the best that they have and this processor runs"
+    )
+
+
+def _threads() -> str:
+    count = get_num_threads()
+    if os.environ.get("AXSIM_NUM_THREADS"):
+        return f"{count}, from AXSIM_NUM_THREADS"
+    if os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip().isdecimal():
+        return f"{count}, from OMP_NUM_THREADS"
+    return f"{count}, the CPUs that this process may run on"
+
+
+def _blas() -> str:
+    found = [
+        f"{library['internal_api']} {library['version']}, {library.get('architecture', 'any')} kernels, "
+        f"{library['num_threads']} threads"
+        for library in blas_libraries()
+    ]
+    return "; ".join(found) or "unknown: axsim cannot limit its threads"
+
+
+def _cache() -> str:
+    directory = cache_directory()
+    chosen = f", from {ENVIRONMENT_VARIABLE}" if os.environ.get(ENVIRONMENT_VARIABLE) else ""
+    there: Path = next(p for p in (directory, *directory.absolute().parents) if p.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        return f"{directory}{chosen}, which cannot be written: tables are made anew in every process"
+    return f"{directory}{chosen}, " + ("writable" if there == directory else "made when it is needed")

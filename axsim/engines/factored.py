@@ -1,0 +1,221 @@
+"""The factored engine: sums of table entries as exact matrix products, for tables that have exact factors.
+
+Every operand byte becomes the R numbers that a ``FactoredTable`` has for it, side by side along the summed
+axis, so that one product of R times the depth gives the sums; what depends on one operand only is added as
+row and column sums. The products are made in one of three types (the *carrier*):
+
+* "int8": torch's int8 product with int32 sums, where torch is installed and passes ``int8_is_exact``;
+* "float32": NumPy's BLAS, in pieces along the summed axis whose sums provably stay within 24 bits;
+* "float64": the same within 53 bits, for tables whose terms are too large for float32.
+
+Results are the same integers for all, and those of ``reference``.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+import time
+from dataclasses import replace
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from axsim.engines.blas_threads import limited_threads
+from axsim.engines.factored_table import FactoredTable, Part
+from axsim.engines.geometry import Geometry
+from axsim.engines.reference import windows
+
+Bytes = NDArray[np.uint8]
+
+# Numbers that an operand is expanded to at a time. Left ones are used once and should stay in the cache;
+# right ones are used for all rows.
+_LEFT_BLOCK, _RIGHT_BLOCK = 1 << 20, 1 << 21
+
+
+def gemm(table: FactoredTable, a: Bytes, b: Bytes, accumulator: DTypeLike, carrier: str) -> NDArray[Any]:
+    """``out[..., m, n] = sum over k of T[a[..., m, k], b[..., k, n]]``; leading axes broadcast.
+
+    a is (..., M, K), b (..., K, N), both of at least two axes; the result has dtype ``accumulator`` (int32 or
+    int64), which the caller knows to be wide enough. ``carrier`` as for ``check_carrier``.
+    """
+    check_carrier(table, carrier)
+    parts = table.parts(carrier)
+    (m, k), n = a.shape[-2:], b.shape[-1]
+    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    if b.ndim == 2:  # one right operand for all: one tall product
+        a, matrices = a.reshape(math.prod(batch) * m, k), ()
+    else:
+        matrices = batch
+        a, b = np.broadcast_to(a, (*batch, m, k)), np.broadcast_to(b, (*batch, k, n))
+    # Sums that wrap on the way are right at the end: integers modulo 2**32 or 2**64.
+    left_sums, right_sums = (sums.astype(accumulator) for sums in (table.left_sums, table.right_sums))
+    out = np.zeros((*matrices, a.shape[-2], n), accumulator)
+    for i in np.ndindex(matrices):
+        for rows in _slices(len(a[i]), max(1, _LEFT_BLOCK // max(1, k))):
+            out[i][rows] = left_sums.take(a[i][rows]).sum(axis=1, dtype=accumulator)[:, None]
+        for depth in _slices(k, max(1, _LEFT_BLOCK // max(1, n))):
+            out[i] += right_sums.take(b[i][depth]).sum(axis=0, dtype=accumulator)
+        with limited_threads(torch=carrier == "int8"):
+            for part in parts:
+                _add_gemm(out[i], part, a[i], b[i])
+    return out.reshape(*batch, m, n)
+
+
+def conv2d(
+    table: FactoredTable,
+    x: Bytes,
+    w: Bytes,
+    geometry: Geometry,
+    pad_byte: int,
+    accumulator: DTypeLike,
+    carrier: str,
+) -> NDArray[Any]:
+    """Cross-correlation of x (N, C, H, W) with w (O, C / groups, kh, kw): (N, O, OH, OW) of ``accumulator``.
+
+    The image is expanded before it is unfolded, and unfolded a block of channels and rows at a time. A padded
+    pixel is the operand ``pad_byte``. ``carrier`` as for ``check_carrier``.
+    """
+    (filters, group_channels, kh, kw), groups = w.shape, geometry.groups
+    check_carrier(table, carrier, least_depth=kw)
+    parts = table.parts(carrier)
+    top, bottom, left, right = geometry.padding
+    valid = replace(geometry, padding=(0, 0, 0, 0))
+    height, width = x.shape[2:]
+    oh, ow = geometry.output_size(height, width, kh, kw)
+    weights = w.reshape(groups, filters // groups, group_channels, kh, kw)
+    filter_sums = table.right_sums.take(weights).sum(axis=(2, 3, 4), dtype=accumulator)
+    out = np.empty((len(x), groups, filters // groups, oh, ow), accumulator)
+    for image, result in zip(x, out, strict=True):
+        padded = np.pad(image, ((0, 0), (top, bottom), (left, right)), constant_values=pad_byte)
+        channels = padded.reshape(groups, group_channels, *padded.shape[1:])
+        pixel_sums = table.left_sums.take(channels).sum(axis=1, dtype=accumulator)
+        window_sums = windows(pixel_sums, kh, kw, valid, 0).sum(axis=(1, 2), dtype=accumulator)
+        result[:] = window_sums[:, None] + filter_sums[:, :, None, None]
+        with limited_threads(torch=carrier == "int8"):
+            for part in parts:
+                _add_conv2d(result, part, channels, weights, valid)
+    return out.reshape(len(x), filters, oh, ow)
+
+
+def check_carrier(table: FactoredTable, carrier: str, least_depth: int = 1) -> None:
+    """Raise ValueError unless products can be made in the type ``carrier``: it is not one of ``CARRIERS``,
+    its sums are not exact even for ``least_depth`` operand pairs, or it is "int8" and ``int8_is_exact`` says
+    no.
+    """
+    if (depth := table.depth(carrier)) < least_depth:
+        raise ValueError(
+            f"carrier is {carrier!r}, whose sums of this table's terms are exact for {depth} operand pairs, "
+            f"not for {least_depth}; expected a wider one, such as 'float64'"
+        )
+    if carrier == "int8" and not int8_is_exact():
+        raise ValueError(
+            "carrier is 'int8', which needs torch with exact int8 products on this CPU; expected 'float32'"
+        )
+
+
+@functools.cache
+def int8_is_exact() -> bool:
+    """Whether torch is installed and its int8 product is exact on this CPU, extreme operands included.
+
+    Instructions that add pairs of 8-bit products in 16 bits saturate (vpmaddubsw, on CPUs without VNNI),
+    which shows with operands at the ends of their range, of equal and of opposite signs.
+    """
+    if find_spec("torch") is None:
+        return False
+    ends = np.array([-128, -127, -1, 0, 1, 127], np.int8)
+    patterns = np.array([[x, y] for x in ends for y in ends])
+    for depth in (1, 2, 63, 64, 130):
+        a = np.array([np.resize(pattern, depth) for pattern in patterns], np.int8)
+        b = np.ascontiguousarray(a.T)
+        if not np.array_equal(_product(a, b), a.astype(np.int64) @ b.astype(np.int64)):
+            return False
+    return True
+
+
+@functools.cache
+def int8_speed() -> float:
+    """Speed of torch's int8 product in units of NumPy's float32 one, measured once; 0 if it is not usable."""
+    if not int8_is_exact():
+        return 0.0
+    ones = np.ones((256, 256), np.int8)
+    return _best_time(ones.astype(np.float32)) / _best_time(ones)
+
+
+def _best_time(operand: NDArray[Any]) -> float:
+    """Seconds for a product; the best of several in a row, because the first ones start threads."""
+    times = []
+    with limited_threads(torch=True):
+        for _ in range(6):
+            start = time.perf_counter()
+            _product(operand, operand)
+            times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def _add_gemm(out: NDArray[Any], part: Part, a: Bytes, b: Bytes) -> None:
+    terms, n = len(part.left), b.shape[1]
+    columns = np.ascontiguousarray(part.left.T)
+    for k in _slices(len(b), min(part.depth, max(64, _RIGHT_BLOCK // max(1, terms * n)))):
+        depth = terms * (k.stop - k.start)
+        right = _expand(part.right, b[k]).swapaxes(0, 1).reshape(depth, n)
+        for m in _slices(len(a), max(1, _LEFT_BLOCK // depth)):
+            left = columns.take(a[m, k], axis=0).reshape(m.stop - m.start, depth)
+            _add(out[m], _product(left, right), part.shift)
+
+
+def _add_conv2d(out: NDArray[Any], part: Part, x: Bytes, w: Bytes, geometry: Geometry) -> None:
+    """x (groups, C, H, W) and w (groups, O, C, kh, kw), into out (groups, O, OH, OW)."""
+    (groups, filters, channels, kh, kw), terms, (oh, ow) = w.shape, len(part.left), out.shape[2:]
+    weights = _expand(part.right, w).transpose(1, 2, 3, 0, 4, 5)  # (groups, O, C, R, kh, kw)
+    pairs = min(part.depth, _RIGHT_BLOCK // max(1, groups * terms * ow))
+    for c in _slices(channels, max(1, pairs // (kh * kw))):
+        pixels = _expand(part.left, x[:, c]).transpose(1, 2, 0, 3, 4)  # (groups, C, R, H, W)
+        flat = pixels.reshape(math.prod(pixels.shape[:3]), *pixels.shape[3:])
+        patches = windows(flat, kh, kw, geometry, 0).reshape(*pixels.shape[:3], kh, kw, oh, ow)
+        # One channel's window may be deeper than sums are exact: then it is cut between rows of the kernel.
+        for i in _slices(kh, max(1, part.depth // (kw * (c.stop - c.start)))):
+            depth = terms * (c.stop - c.start) * (i.stop - i.start) * kw
+            left = weights[:, :, c, :, i].reshape(groups, filters, depth)
+            for rows in _slices(oh, max(1, _RIGHT_BLOCK // max(1, groups * depth * ow))):
+                size = (rows.stop - rows.start) * ow
+                right = patches[:, :, :, i, :, rows].reshape(groups, depth, size)
+                sums = _product(left, right).reshape(groups, filters, rows.stop - rows.start, ow)
+                _add(out[:, :, rows], sums, part.shift)
+
+
+def _expand(components: NDArray[Any], operand: Bytes) -> NDArray[Any]:
+    """Every term's component of every operand: (R, ...)."""
+    return np.asarray(components.take(operand, axis=1))
+
+
+def _product(left: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
+    """The matrix product in the operands' type, int8 ones summed in int32; leading axes alike."""
+    if left.dtype != np.int8:
+        return np.asarray(left @ right)
+    import torch
+
+    sums = np.empty((*left.shape[:-1], right.shape[-1]), np.int32)
+    for i in np.ndindex(left.shape[:-2]):
+        # torch takes arrays that it could write to.
+        u, v = (torch.from_numpy(np.require(side[i], requirements=["C", "W"])) for side in (left, right))
+        torch._int_mm(u, v, out=torch.from_numpy(sums[i]))
+    return sums
+
+
+def _add(out: NDArray[Any], sums: NDArray[Any], shift: int) -> None:
+    """Add ``sums * 2**shift``, integers of any type, modulo the size of out's integers."""
+    if sums.dtype == np.float64:
+        sums = sums.astype(np.int64)  # a float beyond int32 has no defined conversion to it
+    whole = sums.astype(out.dtype, copy=False)
+    out += whole << shift if shift else whole
+
+
+def _slices(length: int, size: int) -> list[slice]:
+    """As few slices of at most ``size``, about equal, as cover ``length``."""
+    count = -(-length // size)
+    edges = [length * i // max(count, 1) for i in range(count + 1)]
+    return [slice(start, stop) for start, stop in itertools.pairwise(edges)]

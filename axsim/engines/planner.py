@@ -1,0 +1,255 @@
+"""Which engine computes a matrix product or a convolution: the fastest that is exact, by a small cost model.
+
+A convolution counts as the matrix product of its unfolded patches. Its predicted time is a sum of amounts of
+work (``features``) times seconds for each (``axsim.engines.costs``): built-in figures, or those that
+``axsim doctor --calibrate`` measured on this machine. Nothing is measured in the middle of a call, but for
+one thing: where torch is loaded already, how fast its int8 products are (a few milliseconds, once).
+
+The factored engine is chosen only where it promises to take less than ``ADVANTAGE`` of the time of looking
+up, because a model is not a measurement; and calls of less than ``SMALL`` products are not planned at all.
+All engines give the same integers, so a wrong prediction costs time and nothing else.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from axsim.engines import NATIVE_IS_BUILT, Engine, Sums, factored, select
+from axsim.engines.costs import current_costs
+from axsim.engines.factored_table import CARRIERS, FactoredTable, found_form, known_form
+from axsim.engines.fold import FoldedTable
+from axsim.engines.geometry import Geometry
+from axsim.tables.product import ProductTable
+from axsim.threads import get_num_threads
+
+SMALL = 1 << 20
+ADVANTAGE = 0.8
+
+Bytes = NDArray[np.uint8]
+
+
+class Work(NamedTuple):
+    """A product of ``matrices`` pairs (m, k), (k, n); ``width`` is that of a convolution's kernel, else 0."""
+
+    matrices: int
+    m: int
+    k: int
+    n: int
+    width: int = 0
+
+    @classmethod
+    def of_gemm(cls, a_shape: tuple[int, ...], b_shape: tuple[int, ...]) -> Work:
+        """The work of a (..., M, K) by b (..., K, N)."""
+        rows, (k, n) = a_shape[:-1], b_shape[-2:]
+        if len(b_shape) == 2:  # one tall product
+            return cls(1, math.prod(rows), k, n)
+        return cls(math.prod(np.broadcast_shapes(rows[:-1], b_shape[:-2])), rows[-1], k, n)
+
+    @classmethod
+    def of_conv2d(cls, x_shape: tuple[int, ...], w_shape: tuple[int, ...], geometry: Geometry) -> Work:
+        """The work of x (N, C, H, W) with w (O, C / groups, kh, kw): a product for each group."""
+        windows = math.prod(geometry.output_size(*x_shape[2:], *w_shape[2:]))
+        filters = w_shape[0] // geometry.groups
+        return cls(geometry.groups, x_shape[0] * windows, math.prod(w_shape[1:]), filters, w_shape[3])
+
+    @property
+    def products(self) -> int:
+        """How many table entries are summed."""
+        return self.matrices * self.m * self.k * self.n
+
+    @property
+    def operation(self) -> str:
+        """ "matmul" or "conv2d": what the costs are listed under."""
+        return "conv2d" if self.width else "matmul"
+
+
+class Subject(NamedTuple):
+    """What is multiplied with: a multiplier's table, its folded form, and the operand types of that."""
+
+    product: ProductTable
+    folded: FoldedTable
+    a_dtype: np.dtype[Any]
+    b_dtype: np.dtype[Any]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An engine, the seconds it is predicted to take (None: it cannot be used), and why."""
+
+    engine: str
+    seconds: float | None
+    note: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What ``axsim.explain`` returns: the candidates and the choice; ``print`` shows it as a table.
+
+    Attributes:
+        work: what is to be computed, in words.
+        candidates: engines; the factored one once for each type that its products can be made in.
+        choice: the ``engine`` of the candidate that is used.
+        costs: where the costs come from.
+    """
+
+    work: str
+    candidates: tuple[Candidate, ...]
+    choice: str
+    costs: str
+
+    def __str__(self) -> str:
+        lines = [self.work]
+        for candidate in self.candidates:
+            mark = "->" if candidate.engine == self.choice else "  "
+            seconds = "-" if candidate.seconds is None else _in_words(candidate.seconds)
+            lines.append(f"{mark} {candidate.engine:<17} {seconds:>9}   {candidate.note}".rstrip())
+        return "\n".join([*lines, f"costs: {self.costs}"])
+
+
+@dataclass(frozen=True)
+class FactoredSums:
+    """The factored engine for one table and carrier, called as the engines that look products up are."""
+
+    table: FactoredTable
+    carrier: str
+
+    def gemm(self, table: FoldedTable, a: Bytes, b: Bytes, accumulator: DTypeLike) -> NDArray[Any]:
+        """As ``reference.gemm``."""
+        return factored.gemm(self.table, a, b, accumulator, self.carrier)
+
+    def conv2d(
+        self,
+        table: FoldedTable,
+        x: Bytes,
+        w: Bytes,
+        geometry: Geometry,
+        pad_byte: int,
+        accumulator: DTypeLike,
+    ) -> NDArray[Any]:
+        """As ``reference.conv2d``."""
+        return factored.conv2d(self.table, x, w, geometry, pad_byte, accumulator, self.carrier)
+
+
+def choose(name: str, work: Work, subject: Subject) -> Sums:
+    """The engine called ``name``, ready for the subject's table; "auto" is the one that the plan chooses.
+
+    Raises:
+        ValueError: no engine has that name, it was not built, or it is "factored" and the table has no
+            factors.
+    """
+    if name == "factored":
+        form = found_form(*subject)
+        seconds = {c: predict(f"factored {c}", work, form) for c in CARRIERS if not _obstacle(form, c, work)}
+        return FactoredSums(form, min(seconds, key=seconds.__getitem__))
+    looked_up: Engine = select(name)
+    if name != "auto" or work.products < SMALL:
+        return looked_up
+    known = known_form(*subject)
+    if known is None:
+        return looked_up
+    choice = _choice(_candidates(work, known))
+    return (
+        FactoredSums(known, choice.removeprefix("factored ")) if choice.startswith("factored") else looked_up
+    )
+
+
+def plan(name: str, work: Work, subject: Subject) -> Plan:
+    """What ``choose("auto", ...)`` does for the multiplier called ``name``, and why."""
+    matrices, m, k, n, _ = work
+    times = f"{matrices} times " if matrices != 1 else ""
+    size = f"{times}{m} x {k} by {k} x {n}, {work.products:.3g} products"
+    types = f"{subject.a_dtype} by {subject.b_dtype}"
+    candidates = _candidates(work, known_form(*subject))
+    choice, origin = _choice(candidates), current_costs().origin
+    if work.products < SMALL:
+        choice = "native" if NATIVE_IS_BUILT else "reference"
+        origin += f"; calls of fewer than {SMALL} products are not planned"
+    return Plan(
+        f"{work.operation} through {name}: {types}, {size}, up to {get_num_threads()} threads",
+        tuple(candidates),
+        choice,
+        origin,
+    )
+
+
+def predict(engine: str, work: Work, form: FactoredTable | None = None) -> float:
+    """Seconds that ``engine`` ("native", "reference", "factored float32" ...) is predicted to take."""
+    figures = current_costs().seconds[work.operation]
+    if engine == "factored int8" and engine not in figures:
+        call, product, *others = figures["factored float32"]
+        figures = {engine: (call, product / factored.int8_speed(), *others)}
+    threads = 1 if engine == "reference" else get_num_threads()
+    return float(np.dot(figures[engine], features(engine, work, form, threads)))
+
+
+def features(engine: str, work: Work, form: FactoredTable | None, threads: int) -> tuple[float, ...]:
+    """Amounts of work whose cost adds up to the time of a call.
+
+    Looking up: 1, products, operands whose row or column of the table the kernel lays out (those of the side
+    that has fewer), left operands and sums; all but the first shared among threads.
+    Factored: 1, exact products (shared among threads), numbers that the left operands become (where they are
+    unfolded for a convolution), those of the right ones, and sums written.
+    """
+    matrices, m, k, n, _ = work
+    left, right, sums = matrices * m * k, matrices * k * n, matrices * m * n
+    if form is None:
+        laid_out = matrices * k * min(m, n)
+        return 1, work.products / threads, laid_out / threads, (left + sums) / threads
+    parts = form.parts(engine.removeprefix("factored "))
+    terms = sum(len(part.left) for part in parts)
+    pieces = 1 + sum(-(-k // part.depth) for part in parts)
+    return 1, terms * work.products / threads, (1 + terms) * left, (1 + terms) * right, pieces * sums
+
+
+def _candidates(work: Work, form: FactoredTable | None) -> list[Candidate]:
+    native = (
+        Candidate("native", predict("native", work), "looks products up")
+        if NATIVE_IS_BUILT
+        else Candidate("native", None, "the compiled module axsim._native is not installed")
+    )
+    reference = Candidate("reference", predict("reference", work), "NumPy look-ups")
+    if form is None:
+        why = "no exact factors of the table are known; engine='factored' searches for them"
+        return [native, Candidate("factored", None, why), reference]
+    return [native, *(_factored(work, form, carrier) for carrier in CARRIERS), reference]
+
+
+def _factored(work: Work, form: FactoredTable, carrier: str) -> Candidate:
+    engine = f"factored {carrier}"
+    if obstacle := _obstacle(form, carrier, work):
+        return Candidate(engine, None, obstacle)
+    terms, depth = form.products[carrier], form.depth(carrier)
+    note = f"{terms} exact products each, sums exact for {depth} operand pairs at a time"
+    return Candidate(engine, predict(engine, work, form), note)
+
+
+def _obstacle(form: FactoredTable, carrier: str, work: Work) -> str:
+    """Why products cannot be made in that type; empty if they can."""
+    if carrier not in form.products or form.depth(carrier) < work.width:
+        return f"its sums are exact for only {form.depth(carrier)} operand pairs"
+    if carrier == "int8":
+        if "torch" not in sys.modules:
+            return "torch is not loaded; import it first"
+        if not factored.int8_is_exact():
+            return "torch's int8 products are not exact on this CPU"
+    return ""
+
+
+def _choice(candidates: list[Candidate]) -> str:
+    seconds = {c.engine: c.seconds for c in candidates if c.seconds is not None}
+    looked_up = "native" if "native" in seconds else "reference"
+    best = min(seconds, key=seconds.__getitem__)
+    return best if seconds[best] < ADVANTAGE * seconds[looked_up] else looked_up
+
+
+def _in_words(seconds: float) -> str:
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds * 1e6:.3g} us"
