@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "bindings.h"
+#include "depthwise.h"
 #include "kernels.h"
 #include "panel.h"
 #include "parallel.h"
@@ -37,17 +38,22 @@ void require(bool condition, const char *message) {
     if (!condition) throw std::invalid_argument(message);
 }
 
-Used compute(const Problem &problem, Out &out, int threads) {
+// Calls run with out's data as the type it has, the interpreter lock released.
+template <class Run>
+Used into(Out &out, const Run &run) {
     Schedule used;
     void *data = out.data();
     const bool wide = out.dtype() == nb::dtype<std::int64_t>();
     require(wide || out.dtype() == nb::dtype<std::int32_t>(), "out must be int32 or int64");
     {
         nb::gil_scoped_release release;
-        used = wide ? axsim::compute(problem, static_cast<std::int64_t *>(data), threads)
-                    : axsim::compute(problem, static_cast<std::int32_t *>(data), threads);
+        used = wide ? run(static_cast<std::int64_t *>(data)) : run(static_cast<std::int32_t *>(data));
     }
     return {used.tiles, used.workers};
+}
+
+Used compute(const Problem &problem, Out &out, int threads) {
+    return into(out, [&](auto *data) { return axsim::compute(problem, data, threads); });
 }
 
 void require_indices(const Indices &indices, std::size_t matrices) {
@@ -87,6 +93,11 @@ Used conv2d(const Table &table, const Bytes &x, const Bytes &w, Out out, Pair st
                                  w.shape(2),   w.shape(3),   out.shape(2), out.shape(3), stride[0],
                                  stride[1],    pad[0],       pad[1],       dilation[0], dilation[1],
                                  pad_byte};
+    axsim::kernels();  // whichever kernel runs, a wrong AXSIM_ISA is an error
+    if (axsim::fits_depthwise(table, shape))
+        return into(out, [&](auto *data) {
+            return axsim::compute_depthwise(table, shape, x.data(), w.data(), filters, data, threads);
+        });
     const std::size_t depth = w.shape(1) * w.shape(2) * w.shape(3), group_filters = filters / groups;
     std::vector<std::int64_t> each_group(groups);
     std::iota(each_group.begin(), each_group.end(), 0);

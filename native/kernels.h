@@ -14,13 +14,22 @@
 namespace axsim {
 
 constexpr std::size_t kSide = 256;  // entries of one fixed operand
-constexpr std::size_t kLanes = 8;   // fixed operands side by side in the wide kernel
+constexpr std::size_t kPlainLanes = 8;  // fixed operands side by side, for 32-bit entries
+
+// A kernel for many lanes at once. sums is [stream.rows][lanes]. Takes lanes [lane, lane + count), count <= lanes;
+// other sums are garbage. `running` has room for stream.rows * lanes / 3 numbers; both lie at multiples of 64 bytes.
+template <class Entry>
+struct WideKernel {
+    std::size_t lanes;
+    // Nanoseconds per term, and per row and term, fitted to measurements on 3 GHz cores. Only their ratio matters.
+    double per_term, per_row;
+    void (*run)(const Entry *entries, const Panel &stream, const Panel &fixed, std::size_t lane, std::size_t count,
+                std::uint64_t *running, std::uint32_t *sums);
+};
 
 template <class Entry>
 struct Kernel {
-    // sums is [stream.rows][kLanes]. Takes lanes [lane, lane + count), count <= kLanes; other sums are garbage.
-    void (*wide)(const Entry *entries, const Panel &stream, const Panel &fixed, std::size_t lane,
-                 std::size_t count, std::uint32_t *sums);
+    WideKernel<Entry> wide, narrow;  // narrow: for a remainder of lanes that fits it
     // sums is [stream.rows]: one lane.
     void (*single)(const Entry *entries, const Panel &stream, const Panel &fixed, std::size_t lane,
                    std::uint32_t *sums);
@@ -29,7 +38,7 @@ struct Kernel {
 // The kernels of one instruction set, for both types of table entries.
 struct KernelSet {
     const char *name;
-    Kernel<std::uint16_t> narrow;
+    Kernel<std::uint16_t> small;
     Kernel<std::int32_t> plain;
 
     template <class Entry>
@@ -38,7 +47,7 @@ struct KernelSet {
 
 template <>
 inline const Kernel<std::uint16_t> &KernelSet::of<std::uint16_t>() const {
-    return narrow;
+    return small;
 }
 template <>
 inline const Kernel<std::int32_t> &KernelSet::of<std::int32_t>() const {

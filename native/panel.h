@@ -67,6 +67,9 @@ class PatchOperand : public Operand {
               std::uint8_t *panel) const override;
 
   private:
+    // Operands of one term for rows [row, row + rows), side by side.
+    void copy_term(std::size_t batch, std::size_t row, std::size_t rows, std::size_t k, std::uint8_t *line) const;
+
     const std::uint8_t *x_;
     ConvShape shape_;
 };

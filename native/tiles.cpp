@@ -15,27 +15,40 @@ constexpr std::size_t kPiece = 2048;              // most terms packed at a time
 constexpr std::size_t kPanelBytes = 2U << 20;     // target for a packed panel of the stream: half of an L2 cache or so
 constexpr std::size_t kLeastRows = 1024;          // ... but long enough to pay for interleaving
 constexpr std::size_t kMostRows = 4096;
-constexpr std::size_t kMostLanes = 512;
+constexpr std::size_t kMostLanes = 480;
+constexpr std::size_t kMostWidth = 24;  // lanes of the widest kernel
 constexpr std::size_t kLookupsPerWorker = 1000000;  // a tenth of a millisecond, a few times the cost of a thread
 constexpr std::size_t kTilesPerWorker = 3;
 
 std::size_t ceil_div(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 
-// Nanoseconds per term for `rows` rows of the stream and `count` lanes, fitted to measurements on 3 GHz cores.
-// Only their ratio matters.
-double wide_cost(std::size_t rows) { return 130 + 0.6 * static_cast<double>(rows); }
-double single_cost(std::size_t rows, std::size_t count) {
-    return static_cast<double>(count) * (2 + 0.33 * static_cast<double>(rows));
+// Nanoseconds per term for `rows` rows of the stream.
+template <class Entry>
+double wide_cost(const WideKernel<Entry> &kernel, std::size_t rows) {
+    return kernel.per_term + kernel.per_row * static_cast<double>(rows);
 }
-bool use_wide(std::size_t rows, std::size_t count) { return wide_cost(rows) < single_cost(rows, count); }
-
-double cost(std::size_t rows, std::size_t lanes) {
-    const double groups = static_cast<double>(lanes / kLanes);
-    return groups * std::min(wide_cost(rows), single_cost(rows, kLanes)) +
-           std::min(wide_cost(rows), single_cost(rows, lanes % kLanes));
+double single_cost(std::size_t rows, std::size_t lanes) {
+    return static_cast<double>(lanes) * (2 + 0.33 * static_cast<double>(rows));
 }
 
-// One side streams through the kernel, the other is fixed, eight lanes at a time.
+// The kernel for the next of `lanes` lanes; nullptr where they are best taken one by one.
+template <class Entry>
+const WideKernel<Entry> *choose(const Kernel<Entry> &kernel, std::size_t rows, std::size_t lanes) {
+    const WideKernel<Entry> *best = lanes <= kernel.narrow.lanes ? &kernel.narrow : &kernel.wide;
+    return wide_cost(*best, rows) < single_cost(rows, std::min(lanes, best->lanes)) ? best : nullptr;
+}
+
+template <class Entry>
+double cost(const Kernel<Entry> &kernel, std::size_t rows, std::size_t lanes) {
+    const auto group = [&](std::size_t count) {
+        const WideKernel<Entry> *best = choose(kernel, rows, count);
+        return best ? wide_cost(*best, rows) : single_cost(rows, count);
+    };
+    return static_cast<double>(lanes / kernel.wide.lanes) * group(kernel.wide.lanes) +
+           group(lanes % kernel.wide.lanes);
+}
+
+// One side streams through the kernel, the other is fixed, some lanes at a time.
 struct Plan {
     const Operand &stream, &fixed;
     Axis stream_axis, fixed_axis;
@@ -44,9 +57,11 @@ struct Plan {
     Schedule schedule;
 };
 
+template <class Entry>
 Plan make_plan(const Problem &p, int threads) {
-    const bool fixed_left =
-        cost(p.right_axis.size, p.left_axis.size) < cost(p.left_axis.size, p.right_axis.size);
+    const Kernel<Entry> &kernel = kernels().of<Entry>();
+    const bool fixed_left = cost(kernel, p.right_axis.size, p.left_axis.size) <
+                            cost(kernel, p.left_axis.size, p.right_axis.size);
     const Axis stream = fixed_left ? p.right_axis : p.left_axis, fixed = fixed_left ? p.left_axis : p.right_axis;
 
     const double lookups = static_cast<double>(p.batch) * static_cast<double>(stream.size) *
@@ -56,49 +71,73 @@ Plan make_plan(const Problem &p, int threads) {
 
     const std::size_t most_rows =
         std::clamp(kPanelBytes / std::min(p.depth, kPiece), kLeastRows, kMostRows);
-    std::size_t rows = ceil_div(stream.size, ceil_div(stream.size, most_rows));
-    std::size_t lanes = std::min(fixed.size, kMostLanes);
-    const auto count = [&] { return p.batch * ceil_div(stream.size, rows) * ceil_div(fixed.size, lanes); };
+    std::size_t row_tiles = ceil_div(stream.size, most_rows), rows = 0;
+    std::size_t lanes = std::min(fixed.size, kMostLanes), lane_tiles = 0;
+    const auto divide = [&] {
+        rows = ceil_div(stream.size, row_tiles);
+        row_tiles = ceil_div(stream.size, rows);
+        lane_tiles = ceil_div(fixed.size, lanes);
+        return p.batch * row_tiles * lane_tiles;
+    };
     // Enough tiles that a worker which falls behind does not keep the others waiting: first fewer lanes (the
-    // packed stream is used again by the next tile), then fewer rows, then less than a group of lanes.
+    // packed stream is used again by the next tile), then fewer rows.
     const std::size_t wanted = workers > 1 ? static_cast<std::size_t>(workers) * kTilesPerWorker : 1;
-    while (count() < wanted && rows * lanes > 1) {
-        if (lanes > kLanes)
-            lanes = ceil_div(ceil_div(lanes, 2), kLanes) * kLanes;
+    const std::size_t group = kernel.wide.lanes;
+    while (divide() < wanted) {
+        if (lanes > group)
+            lanes = ceil_div(ceil_div(lanes, 2), group) * group;
         else if (rows > 1)
-            rows = ceil_div(rows, 2);
-        else
+            ++row_tiles;
+        else if (lanes > 1)
             lanes = ceil_div(lanes, 2);
+        else
+            break;
     }
-    const std::size_t tiles = count();
+    const std::size_t tiles = p.batch * row_tiles * lane_tiles;
     workers = static_cast<int>(std::min(static_cast<std::size_t>(workers), tiles));
     return {fixed_left ? p.right : p.left, fixed_left ? p.left : p.right, stream, fixed, fixed_left,
-            rows, lanes, ceil_div(stream.size, rows), ceil_div(fixed.size, lanes), {tiles, workers}};
+            rows, lanes, row_tiles, lane_tiles, {tiles, workers}};
+}
+
+struct alignas(64) Line {  // the alignment that kernels ask for
+    std::uint8_t bytes[64];
+};
+
+template <class T>
+T *room(std::vector<Line> &lines, std::size_t size) {
+    lines.resize(ceil_div(size * sizeof(T), sizeof(Line)));
+    return reinterpret_cast<T *>(lines.data());
 }
 
 // What a worker keeps between tiles.
 struct Scratch {
     std::vector<std::uint8_t> stream, fixed;
-    std::vector<std::uint32_t> sums;
+    std::vector<Line> running, sums;
     // Which part of the stream is packed now.
     std::size_t packed_tile = std::numeric_limits<std::size_t>::max(), packed_term = 0;
 };
 
 // Writes the sums of one group of lanes (or adds them, after the first piece); `correction` goes to each.
 // A 32-bit sum is the true one, unsigned for narrow entries, so the conversion to Out is all that can wrap.
-template <class Entry, class Out, std::size_t Width>
-void write(const std::uint32_t *sums, const Axis &stream, std::size_t row, std::size_t rows, const Axis &fixed,
+template <class Entry, class Out>
+void write(const std::uint32_t *sums, std::size_t width, const Axis &stream, std::size_t row, std::size_t rows, const Axis &fixed,
            std::size_t lane, std::size_t count, std::int64_t correction, bool first, Out *out) {
     using Sum = std::conditional_t<std::is_signed_v<Entry>, std::int32_t, std::uint32_t>;
-    Out *columns[Width];
+    Out *columns[kMostWidth];
     for (std::size_t j = 0; j < count; ++j) columns[j] = out + fixed.offset(lane + j);
+    const auto put = [&](std::size_t r, std::size_t j, std::size_t to) {
+        const std::int64_t sum = static_cast<Sum>(sums[r * width + j]) + correction;
+        columns[j][to] = static_cast<Out>(first ? sum : sum + columns[j][to]);
+    };
+    // Sixteen neighbouring outputs of a lane at a time where rows are neighbours: the lanes' columns are often a
+    // multiple of 4096 bytes apart, and a line of each would not stay in the cache until the next row.
+    const std::size_t block = stream.stride == 1 ? 16 : 1;
     for (std::size_t r = 0; r < rows;) {  // rows that lie at one stride
-        const std::size_t end = std::min(rows, r + stream.inner - (row + r) % stream.inner);
-        for (std::size_t to = stream.offset(row + r); r < end; ++r, to += stream.stride)
-            for (std::size_t j = 0; j < count; ++j) {
-                const std::int64_t sum = static_cast<Sum>(sums[r * Width + j]) + correction;
-                columns[j][to] = static_cast<Out>(first ? sum : sum + columns[j][to]);
-            }
+        const std::size_t end = std::min({rows, r + block, r + stream.inner - (row + r) % stream.inner});
+        const std::size_t to = stream.offset(row + r);
+        for (std::size_t j = 0; j < count; ++j)
+            for (std::size_t i = r; i < end; ++i) put(i, j, to + (i - r) * stream.stride);
+        r = end;
     }
 }
 
@@ -115,7 +154,8 @@ void compute_tile(const Problem &p, const Plan &plan, std::size_t tile, Scratch 
     const Kernel<Entry> &kernel = kernels().of<Entry>();
     const std::size_t piece = std::min({kPiece, p.depth, p.table.safe_depth()});
     out += batch * p.batch_stride;
-    scratch.sums.resize(rows * kLanes);
+    auto *const sums = room<std::uint32_t>(scratch.sums, rows * kernel.wide.lanes);
+    auto *const running = room<std::uint64_t>(scratch.running, rows * kernel.wide.lanes / 3);
 
     for (std::size_t k = 0; k < p.depth; k += piece) {
         const std::size_t depth = std::min(piece, p.depth - k);
@@ -129,21 +169,28 @@ void compute_tile(const Problem &p, const Plan &plan, std::size_t tile, Scratch 
         }
         const Panel stream{scratch.stream.data(), rows, depth}, fixed{scratch.fixed.data(), lanes, depth};
         const std::int64_t correction = static_cast<std::int64_t>(depth) * p.table.offset();
-        for (std::size_t lane = 0; lane < lanes; lane += kLanes) {
-            const std::size_t count = std::min(kLanes, lanes - lane);
-            if (use_wide(rows, count)) {
-                kernel.wide(entries, stream, fixed, lane, count, scratch.sums.data());
-                write<Entry, Out, kLanes>(scratch.sums.data(), plan.stream_axis, row, rows, plan.fixed_axis,
-                                          first_lane + lane, count, correction, k == 0, out);
-                continue;
-            }
-            for (std::size_t j = 0; j < count; ++j) {
-                kernel.single(entries, stream, fixed, lane + j, scratch.sums.data());
-                write<Entry, Out, 1>(scratch.sums.data(), plan.stream_axis, row, rows, plan.fixed_axis,
-                                     first_lane + lane + j, 1, correction, k == 0, out);
-            }
+        for (std::size_t lane = 0; lane < lanes;) {
+            const WideKernel<Entry> *wide = choose(kernel, rows, lanes - lane);
+            const std::size_t width = wide ? wide->lanes : 1, count = std::min(width, lanes - lane);
+            if (wide)
+                wide->run(entries, stream, fixed, lane, count, running, sums);
+            else
+                kernel.single(entries, stream, fixed, lane, sums);
+            write<Entry, Out>(sums, width, plan.stream_axis, row, rows, plan.fixed_axis, first_lane + lane, count,
+                              correction, k == 0, out);
+            lane += count;
         }
     }
+}
+
+template <class Entry, class Out>
+Schedule compute_tiles(const Problem &problem, Out *out, int threads) {
+    const Plan plan = make_plan<Entry>(problem, threads);
+    parallel_for(plan.schedule.tiles, plan.schedule.workers, [&](const auto &next) {
+        Scratch scratch;
+        for (std::size_t tile; next(tile);) compute_tile<Entry>(problem, plan, tile, scratch, out);
+    });
+    return plan.schedule;
 }
 
 }  // namespace
@@ -155,17 +202,8 @@ Schedule compute(const Problem &problem, Out *out, int threads) {
         std::fill(out, out + problem.batch * problem.left_axis.size * problem.right_axis.size, Out{0});
         return {};
     }
-    const Plan plan = make_plan(problem, threads);
-    parallel_for(plan.schedule.tiles, plan.schedule.workers, [&](const auto &next) {
-        Scratch scratch;
-        for (std::size_t tile; next(tile);) {
-            if (problem.table.narrow())
-                compute_tile<std::uint16_t>(problem, plan, tile, scratch, out);
-            else
-                compute_tile<std::int32_t>(problem, plan, tile, scratch, out);
-        }
-    });
-    return plan.schedule;
+    return problem.table.narrow() ? compute_tiles<std::uint16_t>(problem, out, threads)
+                                  : compute_tiles<std::int32_t>(problem, out, threads);
 }
 
 template Schedule compute(const Problem &, std::int32_t *, int);

@@ -52,6 +52,19 @@ def test_integer_sums(isa: str, m: int, k: int, n: int, types: tuple[str, str], 
     )
 
 
+@pytest.mark.parametrize("groups", [1, 6])
+def test_convolution(isa: str, groups: int) -> None:
+    bits = np.random.default_rng(groups)
+    x, w = (
+        bits.integers(0, 256, (2, 6, 20, 21), np.uint8),
+        bits.integers(0, 256, (30, 6 // groups, 3, 3), np.uint8),
+    )
+    ours = axsim.conv2d(x, w, "L40", padding=1, groups=groups, engine="native")
+    np.testing.assert_array_equal(
+        ours, axsim.conv2d(x, w, "L40", padding=1, groups=groups, engine="reference")
+    )
+
+
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     m=st.integers(0, 20),

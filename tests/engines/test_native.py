@@ -80,7 +80,7 @@ def test_gemm_broadcasts_batches(
     assert np.array_equal(out, expected)
 
 
-# Around the edges of what the kernel packs at once: 2048 terms, 4096 rows, 512 lanes, 8 lanes side by side.
+# Around the edges of what the kernel packs at once: 2048 terms, 4096 rows, 480 lanes.
 @pytest.mark.parametrize(
     ("m", "k", "n"),
     [
@@ -88,9 +88,9 @@ def test_gemm_broadcasts_batches(
         (4096, 4, 8),
         (4097, 3, 7),
         (9, 3, 4097),
-        (600, 2, 511),
-        (514, 2, 513),
-        (600, 2, 512),
+        (600, 2, 479),
+        (514, 2, 481),
+        (600, 2, 480),
         (70, 2047, 9),
         (70, 2048, 8),
         (70, 2049, 17),
@@ -108,6 +108,49 @@ def test_gemm_at_tile_edges(m: int, k: int, n: int, ends: tuple[int, int], count
     a, b = integers(1, (m, k), np.uint8), integers(2, (k, n), np.uint8)
     accumulator = np.int32 if fits(table, k, np.int32) else np.int64
     assert np.array_equal(native.gemm(table, a, b, accumulator), reference.gemm(table, a, b, accumulator))
+
+
+@pytest.mark.parametrize("k", [31, 32, 33, 63, 64, 65, 1000, 2080])
+@pytest.mark.parametrize("n", [11, 12, 13, 23, 24, 25, 36, 37, 48, 49])
+def test_largest_entries_never_overflow_a_field(k: int, n: int) -> None:
+    """Sums of packed 16-bit entries: every field is as full as it can be, and neighbours stay apart."""
+    table = FoldedTable(np.full((256, 256), 65535, np.int32), 65535, (0, 255), (0, 255))
+    table.values[0] = 0
+    a, b = np.full((300, k), 7, np.uint8), integers(n, (k, n), np.uint8)
+    a[5] = 0
+    expected = np.full((300, n), 65535 * k, np.int32)
+    expected[5] = 0
+    assert np.array_equal(native.gemm(table, a, b, np.int32), expected)
+
+
+@pytest.mark.parametrize("n", [7, 8, 9, 12, 13, 23, 24, 25, 300])
+@pytest.mark.parametrize("ends", ENTRY_RANGES)
+@pytest.mark.parametrize("k", [1, 32, 35])
+def test_gemm_at_groups_of_lanes(n: int, ends: tuple[int, int], k: int) -> None:
+    table = random_folded(n, *ends)
+    a, b = integers(1, (300, k), np.uint8), integers(2, (k, n), np.uint8)
+    expected = reference.gemm(table, a, b, np.int64)
+    assert np.array_equal(native.gemm(table, a, b, np.int64), expected)
+    assert np.array_equal(native.gemm(table, a[:1], b, np.int64), expected[:1])
+
+
+@pytest.mark.parametrize("window", [(1, 1), (3, 3), (5, 5), (10, 2), (11, 3), (2, 7)])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("dilation", [(1, 1), (2, 1), (1, 2)])
+@pytest.mark.parametrize("ends", [(0, 65535), (-40000, 20000), (-65535, 65535)])
+def test_depthwise(
+    window: tuple[int, int], stride: int, dilation: tuple[int, int], ends: tuple[int, int]
+) -> None:
+    table = random_folded(7, *ends)
+    table.values[3, :] = ends[1]
+    x, w = integers(1, (2, 3, 23, 29), np.uint8), integers(2, (6, 1, *window), np.uint8)
+    x[:, 1] = 3
+    windows = geometry(
+        x_shape=x.shape, w_shape=w.shape, padding=((2, 3), (5, 4)), stride=stride, dilation=dilation, groups=3
+    )
+    for accumulator in (np.int32, np.int64):
+        out = native.conv2d(table, x, w, windows, 3, accumulator)
+        assert np.array_equal(out, reference.conv2d(table, x, w, windows, 3, accumulator))
 
 
 def test_sums_beyond_int32_are_exact_in_int64() -> None:
