@@ -71,32 +71,25 @@ Plan make_plan(const Problem &p, int threads) {
 
     const std::size_t most_rows =
         std::clamp(kPanelBytes / std::min(p.depth, kPiece), kLeastRows, kMostRows);
-    std::size_t row_tiles = ceil_div(stream.size, most_rows), rows = 0;
-    std::size_t lanes = std::min(fixed.size, kMostLanes), lane_tiles = 0;
-    const auto divide = [&] {
-        rows = ceil_div(stream.size, row_tiles);
-        row_tiles = ceil_div(stream.size, rows);
-        lane_tiles = ceil_div(fixed.size, lanes);
-        return p.batch * row_tiles * lane_tiles;
-    };
+    std::size_t rows = ceil_div(stream.size, ceil_div(stream.size, most_rows));
+    std::size_t lanes = std::min(fixed.size, kMostLanes);
+    const auto count = [&] { return p.batch * ceil_div(stream.size, rows) * ceil_div(fixed.size, lanes); };
     // Enough tiles that a worker which falls behind does not keep the others waiting: first fewer lanes (the
-    // packed stream is used again by the next tile), then fewer rows.
+    // packed stream is used again by the next tile), then fewer rows, then less than a group of lanes.
     const std::size_t wanted = workers > 1 ? static_cast<std::size_t>(workers) * kTilesPerWorker : 1;
     const std::size_t group = kernel.wide.lanes;
-    while (divide() < wanted) {
+    while (count() < wanted && rows * lanes > 1) {
         if (lanes > group)
             lanes = ceil_div(ceil_div(lanes, 2), group) * group;
         else if (rows > 1)
-            ++row_tiles;
-        else if (lanes > 1)
-            lanes = ceil_div(lanes, 2);
+            rows = ceil_div(rows, 2);
         else
-            break;
+            lanes = ceil_div(lanes, 2);
     }
-    const std::size_t tiles = p.batch * row_tiles * lane_tiles;
+    const std::size_t tiles = count();
     workers = static_cast<int>(std::min(static_cast<std::size_t>(workers), tiles));
     return {fixed_left ? p.right : p.left, fixed_left ? p.left : p.right, stream, fixed, fixed_left,
-            rows, lanes, row_tiles, lane_tiles, {tiles, workers}};
+            rows, lanes, ceil_div(stream.size, rows), ceil_div(fixed.size, lanes), {tiles, workers}};
 }
 
 struct alignas(64) Line {  // the alignment that kernels ask for
