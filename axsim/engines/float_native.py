@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from axsim import _native
+from axsim.engines.batches import matrix_index
 from axsim.engines.float_reference import Floats, round_sums
 from axsim.engines.geometry import Geometry
 from axsim.multipliers.float_multiplier import FloatMultiplier, as_float32
@@ -59,8 +60,8 @@ def gemm(multiplier: FloatMultiplier, a: Floats, b: Floats, *, rounded: bool = T
         _kernel(multiplier),
         _operand(a, "a").reshape(math.prod(a.shape[:-2]), a.shape[-2], k),
         _operand(b, "b").reshape(math.prod(b.shape[:-2]), k, n),
-        _matrix_index(a.shape[:-2], matrices),
-        _matrix_index(b.shape[:-2], matrices),
+        matrix_index(a.shape[:-2], matrices),
+        matrix_index(b.shape[:-2], matrices),
         sums,
         get_num_threads(),
     )
@@ -120,11 +121,3 @@ def _kernel(multiplier: FloatMultiplier) -> _native.FloatMultiplier:
         f"{multiplier.name}: the native engine has no kernel for {type(significand).__name__} significands; "
         'use engine="reference"'
     )
-
-
-def _matrix_index(own: tuple[int, ...], batch: tuple[int, ...]) -> NDArray[np.int64]:
-    """Which of an operand's own matrices each matrix of the broadcast batch takes."""
-    if not batch:
-        return np.zeros(1, np.int64)
-    index = np.arange(math.prod(own), dtype=np.int64).reshape(own)
-    return np.ascontiguousarray(np.broadcast_to(index, batch)).reshape(-1)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from axsim import _native
+from axsim.engines.batches import matrix_index
 from axsim.engines.fold import FoldedTable
 from axsim.engines.geometry import Geometry
 from axsim.threads import get_num_threads
@@ -17,7 +18,6 @@ from axsim.threads import get_num_threads
 Bytes = NDArray[np.uint8]
 
 _tables: WeakKeyDictionary[FoldedTable, _native.Table] = WeakKeyDictionary()
-_ONE_MATRIX = np.zeros(1, np.int64)
 
 
 def lookup(table: FoldedTable, a: Bytes, b: Bytes) -> NDArray[np.int32]:
@@ -46,8 +46,8 @@ def gemm(table: FoldedTable, a: Bytes, b: Bytes, accumulator: DTypeLike) -> NDAr
         _table(table),
         np.ascontiguousarray(a).reshape(math.prod(a.shape[:-2]), a.shape[-2], k),
         np.ascontiguousarray(b).reshape(math.prod(b.shape[:-2]), k, n),
-        _matrix_index(a.shape[:-2], matrices),
-        _matrix_index(b.shape[:-2], matrices),
+        matrix_index(a.shape[:-2], matrices),
+        matrix_index(b.shape[:-2], matrices),
         out,
         get_num_threads(),
     )
@@ -82,11 +82,3 @@ def _table(folded: FoldedTable) -> _native.Table:
     if table is None:
         table = _tables[folded] = _native.Table(folded.values)
     return table
-
-
-def _matrix_index(own: tuple[int, ...], batch: tuple[int, ...]) -> NDArray[np.int64]:
-    """Which of an operand's own matrices each matrix of the broadcast batch takes."""
-    if not batch:
-        return _ONE_MATRIX
-    index = np.arange(math.prod(own), dtype=np.int64).reshape(own)
-    return np.ascontiguousarray(np.broadcast_to(index, batch)).reshape(-1)
