@@ -1,4 +1,4 @@
-"""The runtime of the GPU engines on the CPU: the same CUDA sources, compiled by g++ and run by the emulator."""
+"""The runtime of the GPU engines on the CPU: the same CUDA sources, compiled by g++ and emulated."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,8 @@ GAMING = Device("emulated RTX 3080", (8, 6), 68, 99 << 10, 100 << 10, 5 << 20, 1
 HOPPER = Device("emulated H100", (9, 0), 132, 227 << 10, 228 << 10, 50 << 20, 1.98e9)
 
 _FLAGS = (
-    "-std=c++17", "-O1", "-g1", "-fPIC", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off", "-fno-strict-aliasing",
+    "-std=c++17", "-O1", "-g1", "-fPIC", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off",
+    "-fno-strict-aliasing", "-Wno-unknown-pragmas",
 )  # fmt: skip
 # Undefined in CUDA C++ too; the emulator itself is what the checks report to.
 _CHECKS = (
@@ -44,11 +45,11 @@ class EmulatorError(AssertionError):
 
 
 class _Index(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_uint) for name in "xyz"]  # noqa: RUF012
+    _fields_ = [(name, ctypes.c_uint) for name in "xyz"]
 
 
 class _Array(ctypes.Structure):
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("host", ctypes.c_void_p),
         ("bytes", ctypes.c_size_t),
         ("misalignment", ctypes.c_size_t),
@@ -58,7 +59,7 @@ class _Array(ctypes.Structure):
 
 
 class _Settings(ctypes.Structure):
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("grid", _Index),
         ("block", _Index),
         ("dynamic_shared", ctypes.c_size_t),
@@ -69,7 +70,7 @@ class _Settings(ctypes.Structure):
 
 
 class _Parameter(ctypes.Structure):
-    _fields_ = [("kind", ctypes.c_char), ("size", ctypes.c_ubyte), ("pointee", ctypes.c_char)]  # noqa: RUF012
+    _fields_ = [("kind", ctypes.c_char), ("size", ctypes.c_ubyte), ("pointee", ctypes.c_char)]
 
 
 class EmulatedRuntime:
@@ -316,6 +317,3 @@ def _build(builds: Path, text: str, flags: tuple[str, ...]) -> Path:
     source.unlink()
     binary.unlink()
     return library
-
-
-Make = Callable[..., EmulatedRuntime]

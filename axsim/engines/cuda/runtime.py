@@ -130,7 +130,7 @@ def using(runtime: Runtime) -> Iterator[Runtime]:
 def source_text(source: str | Path) -> str:
     """A CUDA source with the files that it includes in their places, each once.
 
-    Compilers keep what they made by the text that they were given; were headers left to them, a changed header
+    Compilers keep what they made by the text that they were given: a changed header, were it left to them,
     would go unnoticed. A relative name is one of the folder ``sources``; so are all included files.
     """
     seen: set[str] = set()
@@ -139,7 +139,9 @@ def source_text(source: str | Path) -> str:
         text = _ONCE.sub("", path.read_text(encoding="utf-8"))  # the expansion sees to that
 
         def included(match: re.Match[str]) -> str:
-            body = "" if match[1] in seen else (seen.add(match[1]) or expand(SOURCES / match[1]))
+            first = match[1] not in seen
+            seen.add(match[1])
+            body = expand(SOURCES / match[1]) if first else ""
             return f'{body}\n#line {text.count(chr(10), 0, match.end()) + 2} "{path.name}"'
 
         return f'#line 1 "{path.name}"\n{_INCLUDE.sub(included, text)}'
