@@ -88,7 +88,7 @@ __device__ __forceinline__ bool store_operand(const Panel<Pitch>& panel, int k, 
         const uint32 mask = masks.mask[t], fraction = operand.fraction & mask;
         const double leading = from_words(scale, 0);
         double term = from_words(scale | fraction >> 3, fraction << 29);
-        if (!(mask & kFloatFraction + 1)) term = __dadd_rn(term, -leading);
+        if (!(mask & (kFloatFraction + 1))) term = __dadd_rn(term, -leading);
         panel.term(t, k, i) = term * masks.weight[t];
     }
     panel.weight(k, i) = operand.weight;
@@ -144,7 +144,7 @@ __device__ __forceinline__ void add_products(const Stage& stage, int row, int co
                     for (int t = kTerms - 2; t >= 0; --t) value = __fma_rn(a[t][j], b[t][c], value);
                     double& sum = sums[r + j][c];
                     if (Ordinary) sum = fast.add(sum, value, a_weight[j], b_weight[c]);
-                    else sum = __dadd_rn(sum, any_product(rules, value, a_weight[j] * from_words(b_weight[c], 0)));
+                    else sum = __dadd_rn(sum, any_product<kKind>(rules, value, a_weight[j] * from_words(b_weight[c], 0)));
                 }
         }
     }

@@ -16,26 +16,23 @@ constexpr uint32 kOne = 0x3FF00000u;         // 1.0
 constexpr uint32 kInfinite = 0x7F800000u;    // of float32
 constexpr uint32 kFloatFraction = 0x7FFFFFu; // of float32
 constexpr int kFloatFractionBits = 23;
-constexpr double kSpecial = 1e270;           // weights from here on are infinite
+constexpr uint32 kSpecial = 0x78000000u;     // high words of weights from here on, 2**897, belong to infinities and NaN
 
 // How a multiplier rounds, as the host gives it. Float numbers stand as the bits of non-negative float32 numbers,
 // which compare like the numbers.
 struct Rules {
     uint32 zero_below;       // smaller operands count as zeros; at least 1
-    uint32 ordinary_low;     // products of operands of this magnitude or more, and less than ordinary_high,
-    uint32 ordinary_high;    // cannot leave the range of numbers for which fast_product holds
+    uint32 ordinary_low;     // products of numbers of this magnitude or more, and less than ordinary_high, are
+    uint32 ordinary_high;    // numbers for which Fast holds; no number from low on is subnormal
     uint32 smallest_normal;
     uint32 largest;
     int32 fraction_bits;     // m
     uint32 behaviour;
 
-    __device__ bool published() const { return behaviour & 1; }
-    __device__ bool truncates() const { return behaviour & 2; }
-    __device__ bool positive_zero() const { return behaviour & 4; }
-    __device__ bool rounds_operands() const { return behaviour & 8; }
-    __device__ bool flushes() const { return behaviour & 16; }
-    __device__ bool keeps_fraction() const { return behaviour & 32; }
-    __device__ bool gradual() const { return !(behaviour & 48); }
+    __device__ bool rounds_operands() const { return behaviour & 1; }
+    __device__ bool positive_zero() const { return behaviour & 2; }
+    __device__ bool gradual() const { return behaviour & 4; }  // results below the smallest normal number: rounded,
+    __device__ bool flushes() const { return behaviour & 8; }  // zeros, or else their fraction field
 };
 
 #define AXSIM_RULES_PARAMETERS                                                                                \
@@ -43,10 +40,10 @@ struct Rules {
         int32 fraction_bits, uint32 behaviour
 #define AXSIM_RULES {zero_below, ordinary_low, ordinary_high, smallest_normal, largest, fraction_bits, behaviour}
 
-// The ways in which products that stay within the range of normal numbers are made.
+// How products are normalised and rounded.
 constexpr int kPublished = 0;  // the product's top bit is taken for bit 2m + 1, wherever it is; cut off behind m bits
 constexpr int kTruncated = 1;
-constexpr int kNearest = 2;    // ties to even. Holds below the smallest normal number too, if underflow is gradual
+constexpr int kNearest = 2;    // ties to even
 
 __device__ __forceinline__ uint32 high_word(double x) { return static_cast<uint32>(__double2hiint(x)); }
 __device__ __forceinline__ uint32 low_word(double x) { return static_cast<uint32>(__double2loint(x)); }
@@ -55,16 +52,19 @@ __device__ __forceinline__ double from_words(uint32 high, uint32 low)
     return __hiloint2double(static_cast<int>(high), static_cast<int>(low));
 }
 
-// The high word of the float64 number that a normal float32 number is, whose fraction has at most 20 bits.
-__device__ __forceinline__ uint32 widened(uint32 normal) { return (normal >> 3) + (896u << 20); }
+// The high word of the float64 number that a normal float32 number is, times 2**extra.
+__device__ __forceinline__ uint32 widened(uint32 normal, int extra = 0)
+{
+    return (normal >> 3) + (static_cast<uint32>(896 + extra) << 20);
+}
 
 // --- Operands. -------------------------------------------------------------------------------------------------
 
 struct Operand {
     uint32 fraction;  // 23 bits; the significand without its leading 1, followed by zeros. 0 for zeros
-    uint32 weight;    // scaled by 2**extra
+    uint32 weight;
     bool zero;
-    bool ordinary;    // a zero, or within Rules' range of ordinary numbers
+    bool ordinary;    // a zero, or a normal number within Rules' range of ordinary numbers
 };
 
 // Bits of a magnitude, rounded to the format, to nearest even.
@@ -85,6 +85,7 @@ __device__ __forceinline__ uint32 rounded_to_format(uint32 size, const Rules& ru
     return size > rules.largest ? kInfinite : size;
 }
 
+// The weight comes out multiplied by 2**extra.
 __device__ __forceinline__ Operand take_apart(float x, const Rules& rules, int extra)
 {
     const uint32 bits = __float_as_uint(x), sign = bits & kSign;
@@ -94,31 +95,26 @@ __device__ __forceinline__ Operand take_apart(float x, const Rules& rules, int e
     Operand operand;
     operand.zero = size < rules.zero_below;
     operand.ordinary = operand.zero || size - rules.ordinary_low < rules.ordinary_high - rules.ordinary_low;
-    int exponent = static_cast<int>(size >> kFloatFractionBits);
-    operand.fraction = size & kFloatFraction;
-    if (exponent == 0 && !operand.zero) {  // subnormal: bring its top bit to the leading 1's place
+    operand.fraction = operand.zero ? 0 : size & kFloatFraction;
+    operand.weight = sign | (operand.zero ? 0 : widened(size & kInfinite, extra));
+    if (!operand.ordinary && size < kFloatFraction + 1) {  // subnormal: bring its top bit to the leading 1's place
         const int shift = __clz(static_cast<int>(size)) - 8;
         operand.fraction = size << shift & kFloatFraction;
-        exponent = 1 - shift;
+        operand.weight = sign | widened(kFloatFraction + 1, extra - shift);
     }
-    operand.weight = sign | static_cast<uint32>(exponent + 896 + extra) << 20;
-    if (size >= kInfinite) operand.weight = sign | kExponent | (operand.fraction ? 0x80000u : 0u);
-    if (operand.zero) {
-        operand.fraction = 0;
-        operand.weight = sign;
-    }
+    if (!operand.ordinary && size >= kInfinite) operand.weight = sign | kExponent | (operand.fraction ? 0x80000u : 0u);
     return operand;
 }
 
 // The significand of a number that is not zero, an integer of m + 1 bits.
 __device__ __forceinline__ uint32 significand(const Operand& operand, const Rules& rules)
 {
-    return (operand.fraction | kFloatFraction + 1) >> (kFloatFractionBits - rules.fraction_bits);
+    return (operand.fraction | (kFloatFraction + 1)) >> (kFloatFractionBits - rules.fraction_bits);
 }
 
 // --- Products of ordinary operands. ----------------------------------------------------------------------------
 
-// What fast_product needs of the rules, for one Kind.
+// Products that are normal numbers. For kNearest they may be subnormal if underflow is gradual.
 template <int Kind>
 struct Fast {
     uint32 high, low;
@@ -157,26 +153,28 @@ struct Fast {
 
 // The product of operands whose weights have the product `weight`: a number of the format, infinite or NaN. value as
 // in Fast::add; for zeros it must be 0, for infinities and NaN it may be anything.
+template <int Kind>
 __device__ __forceinline__ double any_product(const Rules& rules, double value, double weight)
 {
     const int m = rules.fraction_bits;
-    if (rules.published()) {
+    if (Kind == kPublished) {
         const Fast<kPublished> kept(rules);
         value = from_words((high_word(value) & kept.high) | kOne, low_word(value) & kept.low) * weight;
     }
-    const double size = fabs(value), smallest = from_words(widened(rules.smallest_normal), 0);
+    const double size = fabs(value);
+    const uint32 smallest = widened(rules.smallest_normal), weight_high = high_word(weight) & ~kSign;
     uint32 power = high_word(size) & kExponent;
-    if (rules.gradual()) power = max(power, high_word(smallest));
+    if (rules.gradual()) power = max(power, smallest);
     const double large = from_words(power + (static_cast<uint32>(52 - m) << 20 | 0x80000u), 0);
     double result = __dadd_rn(__dadd_rn(size, large), -large);
-    if (rules.truncates() && result > size) result -= from_words(power - (static_cast<uint32>(m) << 20), 0);
+    if (Kind != kNearest && result > size) result -= from_words(power - (static_cast<uint32>(m) << 20), 0);
 
-    if (result < smallest) {
-        const double below = result - 0.5 * smallest;
-        if (rules.flushes()) result = 0;
-        if (rules.keeps_fraction()) result = below > 0 ? below + below : 0;
+    // Limits are powers of two, so that high words tell.
+    if (!rules.gradual() && high_word(result) < smallest) {
+        const double below = rules.flushes() ? 0 : result - 0.5 * from_words(smallest, 0);
+        result = below > 0 ? below + below : 0;
     }
-    if (result > static_cast<double>(__uint_as_float(rules.largest))) result = from_words(kExponent, 0);
-    if (!(fabs(weight) < kSpecial)) result = fabs(weight);
+    if (high_word(result) > widened(rules.largest)) result = from_words(kExponent, 0);
+    if (weight_high >= kSpecial) result = from_words(weight_high, 0);
     return from_words(high_word(result) | (high_word(weight) & kSign), low_word(result));
 }
