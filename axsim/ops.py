@@ -47,7 +47,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from axsim._arrays import to_numpy
+from axsim._arrays import accept
 from axsim.engines import floating, integer
 from axsim.engines.geometry import geometry
 from axsim.engines.options import Options, Quantisation
@@ -88,10 +88,11 @@ def multiply(
     >>> multiply(np.array([13, 200], np.uint8), np.array([100, -13], np.int8), "L40")
     array([ 1684, -2024], dtype=int32)
     """
-    (a, b), wrap = to_numpy(a=a, b=b)
+    (a, b), wrap, context = accept(a=a, b=b)
     _check_broadcast(a.shape, b.shape)
     multiplier, kind = _resolve(mult)
-    return wrap(kind.multiply(multiplier, a, b, Options(a_quant, b_quant, out_dtype, engine)))
+    with context:
+        return wrap(kind.multiply(multiplier, a, b, Options(a_quant, b_quant, out_dtype, engine)))
 
 
 def matmul(
@@ -134,14 +135,15 @@ def matmul(
     array([[    7,   502],
            [  513, 55994]], dtype=int32)
     """
-    (a, b), wrap = to_numpy(a=a, b=b)
+    (a, b), wrap, context = accept(a=a, b=b)
     row, column = a.ndim == 1, b.ndim == 1
     a2, b2 = _matrices(a, b, b_quant)
     multiplier, kind = _resolve(mult)
-    out = kind.matmul(multiplier, a2, b2, Options(a_quant, b_quant, out_dtype, engine))
-    if row:
-        out = out[..., 0, :]
-    return wrap(out[..., 0] if column else out)
+    with context:
+        out = kind.matmul(multiplier, a2, b2, Options(a_quant, b_quant, out_dtype, engine))
+        if row:
+            out = out[..., 0, :]
+        return wrap(out[..., 0] if column else out)
 
 
 def conv2d(
@@ -197,7 +199,7 @@ def conv2d(
              [8, 8]]]], dtype=int32)
     """
     arrays = {"x": x, "w": w} if bias is None else {"x": x, "w": w, "bias": bias}
-    (x, w, *rest), wrap = to_numpy(**arrays)
+    (x, w, *rest), wrap, context = accept(**arrays)
     windows = geometry(
         x_shape=x.shape, w_shape=w.shape, stride=stride, padding=padding, dilation=dilation, groups=groups
     )
@@ -205,7 +207,8 @@ def conv2d(
         raise ValueError(f"bias has shape {rest[0].shape}, expected ({len(w)},), one for each filter of w")
     multiplier, kind = _resolve(mult)
     options = Options(a_quant, b_quant, out_dtype, engine)
-    return wrap(kind.conv2d(multiplier, x, w, rest[0] if rest else None, windows, options))
+    with context:
+        return wrap(kind.conv2d(multiplier, x, w, rest[0] if rest else None, windows, options))
 
 
 def explain(
@@ -245,22 +248,25 @@ def explain(
     >>> [(c.engine, c.note) for c in plan.candidates if c.seconds is None]
     [('factored', "no exact factors of the table are known; engine='factored' searches for them")]
     """
-    (a, b), _ = to_numpy(a=a, b=b)
+    (a, b), _, context = accept(a=a, b=b)
     multiplier, _ = _resolve(mult)
     if not isinstance(multiplier, Multiplier):
         raise TypeError(
             f"mult is {multiplier.name}, a float multiplier, expected an integer one: the planner does not "
-            "choose for float multipliers, which have one native engine"
+            "choose for float multipliers, which have one engine for each kind of array"
         )
     options = Options(a_quant, b_quant, out_dtype)
     if operation == "matmul":
-        return integer.explain_matmul(multiplier, *_matrices(a, b, b_quant), options)
+        a2, b2 = _matrices(a, b, b_quant)
+        with context:
+            return integer.explain_matmul(multiplier, a2, b2, options)
     if operation != "conv2d":
         raise ValueError(f"operation is {operation!r}, expected 'matmul' or 'conv2d'")
     where = geometry(
         x_shape=a.shape, w_shape=b.shape, stride=stride, padding=padding, dilation=dilation, groups=groups
     )
-    return integer.explain_conv2d(multiplier, a, b, where, options)
+    with context:
+        return integer.explain_conv2d(multiplier, a, b, where, options)
 
 
 def _matrices(a: Array, b: Array, b_quant: Quantisation) -> tuple[Array, Array]:

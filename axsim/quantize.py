@@ -6,7 +6,8 @@ quantisation has z = 0 and the range [-max |x|, max |x|]. The scheme is that of 
 and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", CVPR 2018, doi
 10.1109/CVPR.2018.00286.
 
-Arrays are float32 or float64, NumPy's or torch's (CPU). Division and rounding are done in float64.
+Arrays are float32 or float64: NumPy's, CuPy's or torch's. Division and rounding are done in float64.
+Parameters are numbers of the host: making them from an array on a GPU waits for it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from axsim._arrays import to_numpy
+from axsim._arrays import accept
 
 Method = Literal["minmax", "percentile"]
 Float = NDArray[np.float64]
@@ -112,9 +113,10 @@ def affine(
     >>> float(params.scale), int(params.zero_point), quantize(x, params).tolist()
     (0.0625, 32, [0, 32, 48, 255])
     """
-    (array,), _ = to_numpy(**{name: x})
-    low, high = _range(name, array, axis, method, percentile)
-    qmin, qmax = _integers(bits, signed)
+    (array,), _, context = accept(**{name: x})
+    with context:
+        low, high = _range(name, array, axis, method, percentile)
+    qmin, qmax = integer_range(bits, signed)
     levels = qmax - qmin
     scale = _safe_scale(high / levels - low / levels)
     zero_point = np.clip(np.rint(qmin - low / scale), qmin, qmax).astype(np.int64)
@@ -139,10 +141,11 @@ def symmetric(
     >>> params.scale.tolist(), params.zero_point.tolist(), params.qmin, params.qmax
     ([0.02, 0.001], [0, 0], -127, 127)
     """
-    (array,), _ = to_numpy(**{name: x})
+    (array,), _, context = accept(**{name: x})
     _check_floats(name, array)
-    _, high = _range(name, np.abs(array), axis, method, percentile)
-    qmax = _integers(bits, True)[1]
+    with context:
+        _, high = _range(name, np.abs(array), axis, method, percentile)
+    qmax = integer_range(bits, True)[1]
     scale = _safe_scale(high / qmax)
     return QuantParams(scale, np.zeros(scale.shape, np.int64), -qmax, qmax, axis)
 
@@ -159,8 +162,14 @@ def quantize(x: Any, params: QuantParams, *, name: str = "x") -> Any:
     """
     if not isinstance(params, QuantParams):
         raise TypeError(f"params is {params!r}, expected what affine() or symmetric() returns")
-    (array,), wrap = to_numpy(**{name: x})
+    (array,), wrap, context = accept(**{name: x})
     _check_floats(name, array)
+    if type(array) is not np.ndarray:
+        from axsim.engines.cuda import device
+
+        _along(params.scale, params, array, name)
+        with context:
+            return wrap(device.quantised_by(name, array, params))
     _check_finite(name, array)
     with np.errstate(over="ignore"):  # a quotient beyond float64 is clipped like any other large one
         q = np.divide(array, _along(params.scale, params, array, name), dtype=np.float64)
@@ -179,11 +188,17 @@ def dequantize(q: Any, params: QuantParams) -> Any:
     >>> dequantize(np.array([0, 50, 255], np.uint8), QuantParams(0.02, 50, 0, 255)).tolist()
     [-1.0, 0.0, 4.1]
     """
-    (array,), wrap = to_numpy(q=q)
+    (array,), wrap, context = accept(q=q)
     if array.dtype != params.dtype:
         raise TypeError(f"q is {array.dtype}, expected {params.dtype}, the type that params makes")
-    zero = _along(params.zero_point, params, array, "q")
-    return wrap(np.asarray((array - zero) * _along(params.scale, params, array, "q")))
+    scale, zero = params.scale, params.zero_point
+    with context:
+        if type(array) is not np.ndarray:
+            from axsim.engines.cuda import device
+
+            scale, zero = device.constants(params)
+        values = (array - _along(zero, params, array, "q")) * _along(scale, params, array, "q")
+        return wrap(np.asarray(values) if isinstance(values, np.generic) else values)
 
 
 def _along(values: NDArray[Any], params: QuantParams, array: NDArray[Any], name: str) -> NDArray[Any]:
@@ -213,7 +228,6 @@ def _range(
         raise ValueError(f"method is {method!r}, expected 'minmax' or 'percentile'")
     if not 50 < percentile <= 100:
         raise ValueError(f"percentile is {percentile}, expected above 50 and up to 100")
-    _check_finite(name, array)
     if axis is None:
         flat = array.reshape(1, -1)
     else:
@@ -221,12 +235,25 @@ def _range(
         flat = first.reshape(len(first), int(np.prod(first.shape[1:])))
     if flat.size == 0:
         low = high = np.zeros(len(flat))
-    elif method == "minmax":
-        low, high = flat.min(axis=1).astype(np.float64), flat.max(axis=1).astype(np.float64)
+    elif method == "minmax":  # NaN passes through both
+        low, high = (_on_host(extreme).astype(np.float64) for extreme in (flat.min(axis=1), flat.max(axis=1)))
+        if not np.isfinite([low, high]).all():
+            raise _not_finite(name)
     else:
-        low, high = np.percentile(flat.astype(np.float64), [100 - percentile, percentile], axis=1)
+        values = _on_host(flat)
+        _check_finite(name, values)
+        low, high = np.percentile(values.astype(np.float64), [100 - percentile, percentile], axis=1)
     low, high = np.minimum(low, 0.0), np.maximum(high, 0.0)
     return (low[0], high[0]) if axis is None else (low, high)
+
+
+def _on_host(array: Any) -> NDArray[Any]:
+    """The array itself, or a copy of one on a GPU."""
+    if type(array) is np.ndarray:
+        return array
+    from axsim.engines.cuda.arrays import to_host
+
+    return to_host(array)
 
 
 def _safe_scale(scale: Float) -> Float:
@@ -234,7 +261,8 @@ def _safe_scale(scale: Float) -> Float:
     return np.where(scale == 0, 1.0, np.maximum(scale, np.finfo(np.float64).tiny))
 
 
-def _integers(bits: int, signed: bool) -> tuple[int, int]:
+def integer_range(bits: int, signed: bool) -> tuple[int, int]:
+    """The least and the greatest integer of that width; ValueError for a width that is not 1 to 8."""
     if not 1 + signed <= bits <= 8:
         raise ValueError(f"bits is {bits}, expected {1 + signed} to 8")
     return (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
@@ -248,4 +276,8 @@ def _check_floats(name: str, array: NDArray[Any]) -> None:
 def _check_finite(name: str, array: NDArray[Any]) -> None:
     # NaN passes through min and max, so that no array of flags is needed.
     if array.size and not (np.isfinite(array.min()) and np.isfinite(array.max())):
-        raise ValueError(f"{name} holds NaN or infinity, which no integer stands for; clean or clip it first")
+        raise _not_finite(name)
+
+
+def _not_finite(name: str) -> ValueError:
+    return ValueError(f"{name} holds NaN or infinity, which no integer stands for; clean or clip it first")
