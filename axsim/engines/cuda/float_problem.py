@@ -120,11 +120,11 @@ def merged_batches(batch: Sequence[int], patches: Strided, filters: Strided) -> 
     for i, length in enumerate(reversed(batch)):
         if length == 1:
             continue
-        strides = [_stride_from_the_end(operand, i + 3) for operand in (patches, filters)]
-        if axes and strides == [axes[0][0] * stride for stride in axes[0][1:]]:
+        patch, filter_ = (_stride_from_the_end(operand, i + 3) for operand in (patches, filters))
+        if axes and (patch, filter_) == (axes[0][0] * axes[0][1], axes[0][0] * axes[0][2]):
             axes[0] = (axes[0][0] * length, *axes[0][1:])
         else:
-            axes.insert(0, (length, *strides))
+            axes.insert(0, (length, patch, filter_))
     return axes
 
 

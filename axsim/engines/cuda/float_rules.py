@@ -77,7 +77,7 @@ def ordinary_exponents(multiplier: FloatMultiplier) -> tuple[int, int]:
     fmt = multiplier.format
     smallest, largest = fmt.smallest_exponent, fmt.largest_exponent
     # With weights 2**x and 2**y, a product that is not 0 is in [2**(x + y + least), 2**(x + y + most)].
-    least, most = 0, 1
+    least, most = 0.0, 1.0
     if multiplier.normaliser != "published":
         bounds = (max(bound, 1) for bound in multiplier.significand.bounds)
         least, most = (math.log2(bound) - 2 * fmt.fraction_bits for bound in bounds)

@@ -1,7 +1,7 @@
 """Products through float multipliers on a GPU: the numbers of ``float_reference``, bit for bit.
 
-Significands that go through a masked form are multiplied by ``float_forms.cu``, those that go through a table by
-``float_segments.cu``, products without sums by ``float_multiply.cu``. For the first two everything is one
+Significands that go through a masked form are multiplied by ``float_forms.cu``, those that go through a table
+by ``float_segments.cu``, products without sums by ``float_multiply.cu``. For the first two everything is one
 problem, patches times filters: windows of pixels and the weights of a convolution; or two matrices, that of
 the longer axis in the place of the patches. Arrays are CuPy's, of float32 or float16.
 """

@@ -226,7 +226,7 @@ extern "C" __global__ void __launch_bounds__(kThreads)
                                               width_index(e, kColumns, p.filters_by_depth), loaded_columns[i], rules,
                                               column_masks, kKind == kPublished);
             }
-            if (!ordinary) special[tile % 3] = 1;
+            if (!ordinary) atomicOr(&special[tile % 3], 1);
         };
 
         __syncthreads();  // all are through with the part before

@@ -133,8 +133,8 @@ struct Fast {
         if (Kind == kTruncated) high |= ~kFraction;
     }
 
-    // sum + the product. value: the exact product or, by the published rule, the significands' product at any scale.
-    // `left` and `right` are the weights, of which only the published rule takes note.
+    // sum + the product. value: the exact product or, by the published rule, the significands' product at any scale,
+    // and 0 if `right` is a zero. `left` and `right` are the weights, of which only the published rule takes note.
     __device__ __forceinline__ double add(double sum, double value, double left, uint32 right) const
     {
         if (Kind == kPublished) {

@@ -145,11 +145,13 @@ extern "C" __global__ void __launch_bounds__(kThreads, 2)
 #pragma unroll
                     for (int s = 1; s < kSegments; ++s)
                         made.value[v] += static_cast<Entry>(cell(cells[i][s], v)) << (8 * s);
+                    // Fast<kPublished> needs it: a fraction field under a weight of 0 would be a subnormal number.
+                    if (kKind == kPublished && !(filter_weight[i] & ~kSign)) made.value[v] = 0;
                 }
                 entries[at * kThreadsOfColumn + build_cells] = made;
                 if (build_cells == 0) weights[at] = filter_weight[i];
             }
-            if (!filters_ordinary) special[k % 3] = 1;
+            if (!filters_ordinary) atomicOr(&special[k % 3], 1);
         };
         const auto load_rows = [&](int k) {
             const Place step = steps[k % 2];
