@@ -61,7 +61,7 @@ class CuPy:
 
             def allocate_and_keep(size: int) -> Any:
                 memory = allocate(size)
-                runtime.keep(memory)
+                runtime.keep(cupy.ndarray(size, np.uint8, memory))
                 return memory
 
             with cupy.cuda.using_allocator(allocate_and_keep):

@@ -106,7 +106,7 @@ def _quantised(runtime: Runtime, operand: Unquantised) -> tuple[Quantised, Any]:
         block,
         (found, np.int32(blocks), np.int32(mode), *limits, *given, np.int32(channels), scale, zero, bad),
     )
-    values = xp.empty(x.shape, by.dtype)
+    values = xp.empty(operand.values.shape, by.dtype)  # x has an axis even where these have none
     axis = by.axis % x.ndim if isinstance(by, QuantParams) and by.axis is not None else None
     inner = int(np.prod(x.shape[axis + 1 :])) if axis is not None else 1
     runtime.kernel(_SOURCE, "quantise", defines)(

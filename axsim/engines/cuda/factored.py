@@ -39,7 +39,7 @@ _LARGEST_HALF = 2048  # up to it float16 holds every integer
 _MAX_SLABS = 8  # shifts of a launch of the combining kernel, a byte of an integer each
 _ALIGNMENT = 64  # bytes that rows of expanded operands are a multiple of
 _MAX_GRID_Y = 1024  # blocks along the rows of a combination; they take the rows in turns
-_ROWS = 16  # what the number of rows of an expanded operand is a multiple of
+_ROWS = 32  # what the number of rows of an expanded operand is a multiple of
 _BLOCK = 1 << 28  # bytes of expanded operands, and of products, at a time
 
 
@@ -82,8 +82,8 @@ class Piece(NamedTuple):
 
     @property
     def width(self) -> int:
-        """Bytes of an expanded row."""
-        return -(-(self.stop - self.start) * self.terms.unit // _ALIGNMENT) * _ALIGNMENT
+        """Bytes of an expanded row; without operands it holds zeros."""
+        return -(-max(1, (self.stop - self.start) * self.terms.unit) // _ALIGNMENT) * _ALIGNMENT
 
 
 def terms_of(table: FactoredTable, carrier: str) -> tuple[Terms, ...]:

@@ -57,7 +57,7 @@ __device__ __forceinline__ Found block_found(Found own)
 
 #ifdef FLOAT
 
-// found[3 * block ...] = least, greatest, 1 if an element is not finite (0 if all are). 6 KiB of shared memory.
+// found[3 * block ...] = least, greatest, 1 if an element is not finite (0 if all are). 5 KiB of shared memory.
 extern "C" __global__ void __launch_bounds__(threads, 4)
 extremes(const FLOAT* __restrict__ x, int64 count, double* __restrict__ found)
 {
@@ -97,7 +97,7 @@ quantise(const FLOAT* __restrict__ x, int64 count, int64 inner, int32 channels, 
 //   0  affine:     scale = high / levels - low / levels, levels = qmax - qmin; zero = round(qmin - low / scale)
 //   1  symmetric:  scale = max(high, -low) / qmax, zero = 0
 //   2  given:      scale and zero of `channels` channels as they stand in given_scale and given_zero
-// Where bad is 1, every scale is NaN. One block; 6 KiB of shared memory.
+// Where bad is 1, every scale is NaN. One block; 5 KiB of shared memory.
 extern "C" __global__ void __launch_bounds__(threads, 4)
 parameters(const double* __restrict__ found, int32 blocks, int32 mode, int32 qmin, int32 qmax,
            const double* __restrict__ given_scale, const int64* __restrict__ given_zero, int32 channels,
