@@ -7,8 +7,9 @@ constexpr int kColumns = 16 / sizeof(Entry); // of a group: one load looks up as
 constexpr int kLanes = kGroups * kColumns;   // of a tile
 constexpr int kVectors = kSide * kGroups;    // 16-byte vectors of one term's entries
 constexpr int kTableVectors = kSide * kSide / kColumns;
-constexpr int kStagedWords = kRows / 4;
-static_assert(kSlots * kGroups == kThreads && ROWS % 8 == 0, "staged rows are read eight at a time");
+constexpr int kFixedWords = kLanes / 4;
+constexpr int kSlot = kRows + kLanes;        // bytes staged for a term
+static_assert(kSlots * kGroups == kThreads && ROWS % 4 == 0, "staged rows are read four at a time");
 
 // The sums of a thread: ROWS rows of kColumns lanes.
 struct Sums {
@@ -35,54 +36,51 @@ struct Sums {
 #endif
 };
 
-__device__ __forceinline__ uint32 byte_of(const uint32 (&words)[kColumns / 4], int i)
-{
-    return words[i / 4] >> i % 4 * 8 & 255;
-}
-
-// Interleaves the columns of one term. A task is a square of kColumns lanes and kColumns rows; in every phase of
-// eight threads all groups differ, and all rows modulo eight squares, so neither loads nor stores share a bank,
-// and the four phases of a warp read whole sectors.
-__device__ __forceinline__ void fill(const uint4* table, const uint32 (&operands)[kColumns / 4], uint4* buffer)
-{
-    const int group = threadIdx.x % 8, phase = threadIdx.x / 8 % 8;
-#pragma unroll
-    for (int i = 0; i < 8 / kColumns; ++i) {
-        const int square = (threadIdx.x / 64 + i * 4) * 8 + (group ^ phase);
-        uint4 column[kColumns];
-#pragma unroll
-        for (int j = 0; j < kColumns; ++j) {
-            const uint4* const from = table + byte_of(operands, j) * (kSide / kColumns) + square;
 #if TABLE_SHARED
-            column[j] = *from;
+#define AXSIM_READ(from) (*(from))
 #else
-            column[j] = __ldg(from);
+#define AXSIM_READ(from) __ldg(from)
 #endif
-        }
-        uint4* const to = buffer + square * kColumns * kGroups + group;
+
+// Interleaves the columns of one term. A task is a square of kColumns lanes and kColumns rows, of which half of the
+// rows are done at a time, for want of registers. In every phase of eight threads that store 16 bytes, the groups
+// differ; in every phase of sixteen threads that load 8 bytes, the places modulo 128 bytes: no two share a bank. The
+// threads of a warp together read whole sectors.
+__device__ __forceinline__ void fill(const uint2* table, const uint8* operands, uint4* buffer)
+{
+    constexpr int kHalf = kColumns / 2;  // entries in 8 bytes
+    const int group = threadIdx.x % kGroups, phase = threadIdx.x / 8 % 8;
+    uint32 fixed[kColumns / 4];
+#pragma unroll
+    for (int i = 0; i < kColumns / 4; ++i)
+        fixed[i] = reinterpret_cast<const uint32*>(operands)[group * (kColumns / 4) + i];
+#pragma unroll
+    for (int i = 0; i < 2 * (8 / kColumns); ++i) {
+        const int square = (threadIdx.x / 64 + i / 2 * 4) * 8 + (group ^ phase);
+        const int piece = square * 2 + (phase + i) % 2;
+        uint2 column[kColumns];
+#pragma unroll
+        for (int j = 0; j < kColumns; ++j)
+            column[j] = AXSIM_READ(table + (fixed[j / 4] >> j % 4 * 8 & 255) * (kSide / kHalf) + piece);
+        uint4* const to = buffer + piece * kHalf * kGroups + group;
 #if ENTRY_BYTES == 2
-#define AXSIM_TWO_ROWS(r, word)                                                                              \
-    to[(r) * kGroups] = make_uint4(__byte_perm(column[0].word, column[1].word, 0x5410),                      \
-                                   __byte_perm(column[2].word, column[3].word, 0x5410),                      \
-                                   __byte_perm(column[4].word, column[5].word, 0x5410),                      \
-                                   __byte_perm(column[6].word, column[7].word, 0x5410));                     \
-    to[(r + 1) * kGroups] = make_uint4(__byte_perm(column[0].word, column[1].word, 0x7632),                  \
-                                       __byte_perm(column[2].word, column[3].word, 0x7632),                  \
-                                       __byte_perm(column[4].word, column[5].word, 0x7632),                  \
-                                       __byte_perm(column[6].word, column[7].word, 0x7632));
-        AXSIM_TWO_ROWS(0, x)
-        AXSIM_TWO_ROWS(2, y)
-        AXSIM_TWO_ROWS(4, z)
-        AXSIM_TWO_ROWS(6, w)
-#undef AXSIM_TWO_ROWS
+#pragma unroll
+        for (int odd = 0; odd < 2; ++odd) {
+            const uint32 pick = odd ? 0x7632 : 0x5410;
+            to[odd * kGroups] = make_uint4(
+                __byte_perm(column[0].x, column[1].x, pick), __byte_perm(column[2].x, column[3].x, pick),
+                __byte_perm(column[4].x, column[5].x, pick), __byte_perm(column[6].x, column[7].x, pick));
+            to[(2 + odd) * kGroups] = make_uint4(
+                __byte_perm(column[0].y, column[1].y, pick), __byte_perm(column[2].y, column[3].y, pick),
+                __byte_perm(column[4].y, column[5].y, pick), __byte_perm(column[6].y, column[7].y, pick));
+        }
 #else
-        to[0 * kGroups] = make_uint4(column[0].x, column[1].x, column[2].x, column[3].x);
-        to[1 * kGroups] = make_uint4(column[0].y, column[1].y, column[2].y, column[3].y);
-        to[2 * kGroups] = make_uint4(column[0].z, column[1].z, column[2].z, column[3].z);
-        to[3 * kGroups] = make_uint4(column[0].w, column[1].w, column[2].w, column[3].w);
+        to[0] = make_uint4(column[0].x, column[1].x, column[2].x, column[3].x);
+        to[kGroups] = make_uint4(column[0].y, column[1].y, column[2].y, column[3].y);
 #endif
     }
 }
+#undef AXSIM_READ
 
 // Adds one term to all sums of a thread; `staged` are its rows' bytes.
 __device__ __forceinline__ void look_up(const uint4* buffer, const uint8* staged, Sums& sums)
@@ -90,11 +88,11 @@ __device__ __forceinline__ void look_up(const uint4* buffer, const uint8* staged
     buffer += threadIdx.x % kGroups;
     staged += threadIdx.x / kGroups * ROWS;
 #pragma unroll
-    for (int row = 0; row < ROWS; row += 8) {
-        const uint2 bytes = *reinterpret_cast<const uint2*>(staged + row);
+    for (int row = 0; row < ROWS; row += 4) {
+        const uint32 bytes = *reinterpret_cast<const uint32*>(staged + row);
 #pragma unroll
-        for (int i = 0; i < 8; ++i) {
-            const uint32 operand = (i < 4 ? bytes.x : bytes.y) >> i % 4 * 8 & 255;
+        for (int i = 0; i < 4; ++i) {
+            const uint32 operand = bytes >> i * 8 & 255;
             const uint4 entries = buffer[operand * kGroups];
             sums.add(row + i, 0, entries.x);
             sums.add(row + i, 1, entries.y);
@@ -104,101 +102,123 @@ __device__ __forceinline__ void look_up(const uint4* buffer, const uint8* staged
     }
 }
 
-// The stream's bytes of one term on their way to shared memory, in which row slot + kSlots * i of the tile stands
-// at slot * ROWS + i: the bytes of a thread's rows side by side, the rows of a warp's slots side by side in the output.
+// Operand bytes on their way to shared memory. A slot holds the stream's bytes of one term, followed by the fixed
+// operands of the term after it, which are needed a step earlier. Row slot + kSlots * i of the tile stands at
+// slot * ROWS + i: the bytes of a thread's rows side by side, the rows of a warp's slots side by side in the output.
+// Fixed operands are fetched for one term more than there is: packed operands have room behind them.
 #if PATCHES
-struct Stream {
-    static constexpr int kOwn = kRows / kThreads;
+struct Incoming {
+    static constexpr int kOwn = divide_up(kRows, kThreads);
     const Windows& windows;
-    Windows::Row row[kOwn];
-    uint32 byte[kOwn], pad;
+    const uint32* fixed;
+    Corner corner[kOwn];
+    uint32 byte[kOwn], word, pad;
     Tap tap;
 
-    __device__ __forceinline__ Stream(const Windows& w, int64 first_row, int64 rows, int64 channel, int64 k, uint32 p)
-        : windows(w), pad(p), tap(w, channel, k)
+    __device__ __forceinline__ Incoming(const Windows& w, int64 first_row, int64 rows, int64 group, int64 term, uint32 p,
+                                        const uint8* fixed_operands)
+        : windows(w), fixed(reinterpret_cast<const uint32*>(fixed_operands) + threadIdx.x), pad(p), tap(w, group, term)
     {
 #pragma unroll
-        for (int i = 0; i < kOwn; ++i) row[i] = w.row(min(first_row + threadIdx.x + i * kThreads, rows - 1));
+        for (int i = 0; i < kOwn; ++i) corner[i] = w.corner(min(first_row + threadIdx.x + i * kThreads, rows - 1));
     }
     __device__ __forceinline__ void fetch()
     {
+        fixed += kFixedWords;
+        if (threadIdx.x < kFixedWords) word = __ldg(fixed);
 #pragma unroll
-        for (int i = 0; i < kOwn; ++i) byte[i] = pixel(windows, row[i], tap, pad);
+        for (int i = 0; i < kOwn; ++i) byte[i] = pixel(windows, corner[i], tap, pad);
         tap.next(windows);
     }
-    __device__ __forceinline__ void stage(uint8* to) const
+    __device__ __forceinline__ void stage(uint8* slot) const
     {
+        if (threadIdx.x < kFixedWords) reinterpret_cast<uint32*>(slot + kRows)[threadIdx.x] = word;
+        slot += threadIdx.x % kSlots * ROWS + threadIdx.x / kSlots;
 #pragma unroll
         for (int i = 0; i < kOwn; ++i)
-            to[threadIdx.x % kSlots * ROWS + threadIdx.x / kSlots + i * (kThreads / kSlots)] = static_cast<uint8>(byte[i]);
+            if (threadIdx.x + i * kThreads < kRows) slot[i * (kThreads / kSlots)] = static_cast<uint8>(byte[i]);
     }
 };
 #else
-struct Stream {
+struct Incoming {
+    static constexpr int kStreamWords = kRows / 4;
+    static_assert(kStreamWords + kFixedWords <= kThreads, "a word a thread");
     const uint32* from;  // packed in the order in which it is staged
     uint32 word;
 
-    __device__ __forceinline__ explicit Stream(const uint8* packed) : from(reinterpret_cast<const uint32*>(packed) + threadIdx.x)
+    __device__ __forceinline__ Incoming(const uint8* stream_operands, const uint8* fixed_operands)
+        : from(streams() ? reinterpret_cast<const uint32*>(stream_operands) + threadIdx.x
+                         : reinterpret_cast<const uint32*>(fixed_operands) + kFixedWords + threadIdx.x - kStreamWords)
     {
     }
+    __device__ __forceinline__ static bool streams() { return threadIdx.x < kStreamWords; }
     __device__ __forceinline__ void fetch()
     {
-        if (threadIdx.x < kStagedWords) word = __ldg(from);
-        from += kStagedWords;
+        if (threadIdx.x >= kStreamWords + kFixedWords) return;
+        word = __ldg(from);
+        from += streams() ? kStreamWords : kFixedWords;
     }
-    __device__ __forceinline__ void stage(uint8* to) const
+    __device__ __forceinline__ void stage(uint8* slot) const
     {
-        if (threadIdx.x < kStagedWords) reinterpret_cast<uint32*>(to)[threadIdx.x] = word;
+        if (threadIdx.x < kStreamWords + kFixedWords) reinterpret_cast<uint32*>(slot)[threadIdx.x] = word;
     }
 };
 #endif
 
+// Writes a thread's sums, or adds them where several blocks share an output.
+__device__ __forceinline__ void put_sums(const Sums& sums, const Problem& p, const Tile& tile, Out* out)
+{
+    const int64 first_row = static_cast<int64>(tile.row) * kRows + threadIdx.x / kGroups;
+    const int64 first_lane = static_cast<int64>(tile.lane) * kLanes + threadIdx.x % kGroups * kColumns;
+    if (first_lane >= p.lane_axis.size) return;
+    const Out correction = static_cast<Out>(p.offset * tile.terms);
+    out += tile.batch * p.batch_stride;
+    AxisWalk row(p.row_axis, first_row, kSlots);
+    const AxisWalk lanes(p.lane_axis, first_lane, 1);
+#pragma unroll
+    for (int i = 0; i < ROWS; ++i, row.next()) {
+        if (first_row + i * kSlots >= p.row_axis.size) return;
+        AxisWalk lane = lanes;
+#pragma unroll
+        for (int j = 0; j < kColumns; ++j, lane.next())
+            if (first_lane + j < p.lane_axis.size)
+                put(out + row.offset + lane.offset, sums.total(i, j) + correction, p.splits > 1);
+    }
+}
+
 extern "C" __global__ void __launch_bounds__(kThreads, 1)
-    gather_columns(const uint4* __restrict__ table, const uint8* __restrict__ stream, const int64* __restrict__ stream_index,
-                   const uint8* __restrict__ fixed, const int64* __restrict__ fixed_index, Out* __restrict__ out,
-                   uint32 tiles, int64 batch_stride, int64 depth, uint32 splits, int piece, int64 offset, int64 rows, int64 row_inner,
-                   int64 row_outer, int64 row_stride, int64 lanes, int64 lane_inner, int64 lane_outer, int64 lane_stride
-#if PATCHES
-                   ,
-                   const uint8* __restrict__ pad, int64 channels, int64 group_channels, int height, int width, int out_height,
-                   int out_width, int kernel_height, int kernel_width, int stride_y, int stride_x, int top, int left,
-                   int dilation_y, int dilation_x
-#endif
-    )
+    gather_columns(const uint4* __restrict__ table, const uint8* __restrict__ stream,
+                   const int64* __restrict__ stream_index, const uint8* __restrict__ fixed,
+                   const int64* __restrict__ fixed_index, Out* __restrict__ out, AXSIM_PROBLEM_PARAMETERS)
 {
     AXSIM_DYNAMIC_SHARED(uint4, shared);
+    // Which tile each thread is at: not in a register, of which the sums leave none.
+    AXSIM_SHARED(uint32, tiles_now, kThreads);
+    uint32& tile_now = tiles_now[threadIdx.x];
     uint4* const buffers = shared + (TABLE_SHARED ? kTableVectors : 0);
     uint8* const staged = reinterpret_cast<uint8*>(buffers + BUFFERS * kVectors);
 #if TABLE_SHARED
     for (int i = threadIdx.x; i < kTableVectors; i += kThreads) shared[i] = __ldg(table + i);
     __syncthreads();
-    table = shared;
+    const uint2* const source = reinterpret_cast<const uint2*>(shared);
+#else
+    const uint2* const source = reinterpret_cast<const uint2*>(table);
 #endif
-    const Axis row_axis{rows, row_inner, row_outer, row_stride}, lane_axis{lanes, lane_inner, lane_outer, lane_stride};
-    const uint32 row_tiles = static_cast<uint32>(divide_up<int64>(rows, kRows));
-    const uint32 lane_tiles = static_cast<uint32>(divide_up<int64>(lanes, kLanes));
+    const Problem problem = AXSIM_PROBLEM(kRows, kLanes);
 #if PATCHES
-    const Windows windows{stream, channels * height * width, static_cast<int64>(height) * width, height, width, out_width,
-                          static_cast<int64>(out_height) * out_width, kernel_height, kernel_width, stride_y, stride_x, top,
-                          left, dilation_y, dilation_x};
+    const Windows windows = AXSIM_WINDOWS(stream);
 #endif
 
-    for (uint32 tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
-        const uint32 lane_tile = tile % lane_tiles, row_tile = tile / lane_tiles % row_tiles;
-        const uint32 split = tile / lane_tiles / row_tiles % splits, batch = tile / lane_tiles / row_tiles / splits;
-        const int64 first = static_cast<int64>(split) * piece;
-        const int terms = static_cast<int>(min(depth - first, static_cast<int64>(piece)));
-        const uint8* operands = fixed + ((fixed_index[batch] * lane_tiles + lane_tile) * depth + first) * kLanes +
-                                threadIdx.x % kGroups * kColumns;
-        uint32 next[kColumns / 4];
-        const auto read_operands = [&] {
-            for (int i = 0; i < kColumns / 4; ++i) next[i] = __ldg(reinterpret_cast<const uint32*>(operands) + i);
-            operands += kLanes;
-        };
+    for (tile_now = blockIdx.x; tile_now < tiles; tile_now += gridDim.x) {
+        const Tile tile(tile_now, problem);
+        const uint8* const operands =
+            fixed + ((fixed_index[tile.batch] * problem.lane_tiles + tile.lane) * depth + tile.first) * kLanes;
 #if PATCHES
-        Stream incoming(windows, static_cast<int64>(row_tile) * kRows, rows, stream_index[batch] * group_channels, first, __ldg(pad));
+        Incoming incoming(windows, static_cast<int64>(tile.row) * kRows, rows, stream_index[tile.batch],
+                          tile.first, __ldg(pad), operands);
 #else
-        Stream incoming(stream + ((stream_index[batch] * row_tiles + row_tile) * depth + first) * kRows);
+        Incoming incoming(
+            stream + ((stream_index[tile.batch] * problem.row_tiles + tile.row) * depth + tile.first) * kRows, operands);
 #endif
         Sums sums;
 #pragma unroll
@@ -206,60 +226,39 @@ extern "C" __global__ void __launch_bounds__(kThreads, 1)
 #pragma unroll
             for (int word = 0; word < 4; ++word) sums.clear(row, word);
 
+        incoming.fetch();
 #if BUFFERS == 2
         // While one buffer is looked up in, the other is filled; half of the warps fill first, the other half last,
         // so that the loads of one half are waited for while the other looks up.
-        const bool early = threadIdx.x / 128 == 0;
-        read_operands();
-        incoming.fetch();
-        fill(table, next, buffers);
+        const bool early = !TABLE_SHARED && threadIdx.x < kThreads / 2;
+        fill(source, operands, buffers);
         incoming.stage(staged);
-        if (terms > 1) read_operands();
         __syncthreads();
-        for (int k = 0; k < terms; ++k) {
+        for (int k = 0; k < tile.terms; ++k) {
             const int now = k & 1, then = now ^ 1;
-            const bool more = k + 1 < terms;
+            const bool more = k + 1 < tile.terms;
             if (more) incoming.fetch();
-            if (more && early) fill(table, next, buffers + then * kVectors);
-            look_up(buffers + now * kVectors, staged + now * kRows, sums);
-            if (more && !early) fill(table, next, buffers + then * kVectors);
-            if (more) incoming.stage(staged + then * kRows);
-            if (k + 2 < terms) read_operands();
+            if (more && early) fill(source, staged + now * kSlot + kRows, buffers + then * kVectors);
+            look_up(buffers + now * kVectors, staged + now * kSlot, sums);
+            if (more && !early) fill(source, staged + now * kSlot + kRows, buffers + then * kVectors);
+            if (more) incoming.stage(staged + then * kSlot);
             __syncthreads();
         }
 #else
-        incoming.fetch();
-        read_operands();
-        for (int k = 0; k < terms; ++k) {
-            fill(table, next, buffers);
-            incoming.stage(staged);
+        fill(source, operands, buffers);
+        for (int k = 0;;) {
+            uint8* const slot = staged + (k & 1) * kSlot;
+            incoming.stage(slot);
             __syncthreads();
-            if (k + 1 < terms) {
-                incoming.fetch();
-                read_operands();
-            }
-            look_up(buffers, staged, sums);
+            const bool more = ++k < tile.terms;
+            if (more) incoming.fetch();
+            look_up(buffers, slot, sums);
             __syncthreads();
+            if (!more) break;
+            fill(source, slot + kRows, buffers);
         }
 #endif
 
-        const Out correction = static_cast<Out>(offset * terms);
-        const int64 first_row = static_cast<int64>(row_tile) * kRows + threadIdx.x / kGroups;
-        const int64 first_lane = static_cast<int64>(lane_tile) * kLanes + threadIdx.x % kGroups * kColumns;
-        if (first_lane >= lanes) continue;
-        Out* const lane_out = out + batch * batch_stride;
-        const AxisWalk start(lane_axis, first_lane);
-#pragma unroll
-        for (int i = 0; i < ROWS; ++i) {
-            const int64 row = first_row + i * kSlots;
-            if (row >= rows) break;
-            Out* const row_out = lane_out + row_axis.offset(row);
-            AxisWalk walk = start;
-#pragma unroll
-            for (int j = 0; j < kColumns; ++j) {
-                if (first_lane + j < lanes) put(row_out + walk.offset, sums.total(i, j) + correction, splits > 1);
-                walk.next();
-            }
-        }
+        put_sums(sums, problem, Tile(tile_now, problem), out);
     }
 }
