@@ -35,8 +35,18 @@ Every product is exact to the bit; sums are made in float64, in ascending order 
 float32 (``out_dtype="float64"`` leaves them unrounded). Bias is added before the rounding. A padded pixel is
 0.0.
 
-**Arrays.** NumPy arrays in, NumPy arrays out; torch tensors on the CPU in, torch tensors out. Any strides,
-also read-only. Gradients do not flow.
+**Arrays.** NumPy arrays in, NumPy arrays out; torch tensors in, torch tensors out; CuPy arrays in, CuPy
+arrays out. Any strides, also read-only. Gradients do not flow.
+
+**GPUs.** CuPy arrays and torch tensors on a CUDA device are multiplied there, with the same numbers, if CuPy
+is installed; all operands must be on one device. Nothing is copied, work goes to the caller's stream, and
+memory comes from the caller's allocator. The host waits for the GPU once in a call that quantises floats (to
+raise for NaN and infinity), that has integers for a circuit narrower than their type (to check that they
+fit), or that has a bias whose type could overflow the result's; never otherwise, and never while a CUDA graph
+is captured. Calls can be captured after one call with the same shapes and types. NaN or infinity in float
+operands then gives NaN, and what cannot be done without looking at values is refused. Capture torch tensors
+with ``torch.cuda.graph``, whose memory pool holds all that a call allocates; for CuPy's graphs axsim keeps
+that memory itself, for good.
 """
 
 from __future__ import annotations
@@ -72,12 +82,12 @@ def multiply(
     """``a * b`` element by element, through the multiplier; shapes broadcast.
 
     Args:
-        a, b: arrays of uint8, int8, float32 or float64.
+        a, b: arrays of uint8, int8, float32 or float64, of one kind and on one device.
         mult: a multiplier or its name.
         a_quant, b_quant: how float operands are quantised, per tensor; see ``help(axsim.ops)``.
         out_dtype: int32 (default) or int64; for float operands float32 or float64 (default: the operands'
             type).
-        engine: "auto", "native" or "reference". All give the same numbers.
+        engine: "auto", "native" or "reference"; on a GPU "auto" or "gather". All give the same numbers.
 
     Raises:
         TypeError: an operand or ``out_dtype`` is of a wrong type.
@@ -116,8 +126,9 @@ def matmul(
         a_quant, b_quant: how float operands are quantised; see ``help(axsim.ops)``.
         out_dtype: int32 (default) or int64; for float operands float32 or float64 (default: the operands'
             type).
-        engine: "auto", "native", "factored" (integer multipliers whose table has exact factors) or
-            "reference". All give the same numbers; ``axsim.explain`` says which "auto" takes.
+        engine: "auto", "factored" (integer multipliers whose table has exact factors), "native" or
+            "reference"; on a GPU "gather" instead of these two. All give the same numbers; ``axsim.explain``
+            says which "auto" takes.
 
     Raises:
         TypeError: an operand or ``out_dtype`` is of a wrong type.
@@ -179,8 +190,9 @@ def conv2d(
         a_quant, b_quant: how float x and w are quantised; see ``help(axsim.ops)``.
         out_dtype: int32 (default) or int64; for float operands float32 or float64 (default: the operands'
             type).
-        engine: "auto", "native", "factored" (integer multipliers whose table has exact factors) or
-            "reference". All give the same numbers; ``axsim.explain`` says which "auto" takes.
+        engine: "auto", "factored" (integer multipliers whose table has exact factors), "native" or
+            "reference"; on a GPU "gather" instead of these two. All give the same numbers; ``axsim.explain``
+            says which "auto" takes.
 
     Returns:
         (N, O, OH, OW) with ``OH = (H + top + bottom - dy * (kh - 1) - 1) // sy + 1``, OW likewise.
