@@ -9,9 +9,7 @@
 #include <type_traits>
 #include <utility>
 
-#define AXSIM_EMULATED 1
-
-#define __global__ __attribute__((visibility("default")))
+#define __global__ __attribute__((visibility("hidden")))
 #define __device__
 #define __forceinline__ inline
 #define __noinline__ __attribute__((noinline))
@@ -47,6 +45,8 @@ using dim3 = emulator::Index;
 namespace emulator {
 
 constexpr unsigned mask_or_all(unsigned mask = ~0u) { return mask; }
+
+constexpr int first(int one, int = 0) { return one; }
 
 inline int within(unsigned source) { return static_cast<int>(source < 32 ? source : lane()); }
 
@@ -117,10 +117,14 @@ std::size_t describe(void (*)(P...), Parameter* into)
 
 }  // namespace emulator
 
-// What Python calls for the kernel `name`; stands behind the source.
-#define AXSIM_ENTRY(name)                                                                              \
-    extern "C" void axsim_call(void** arguments) { emulator::call(name, arguments); }                  \
-    extern "C" std::size_t axsim_describe(emulator::Parameter* into) { return emulator::describe(name, into); }
+// What Python calls for the kernel `name`; stands behind the source. `bounds` is (most threads a block, ...).
+#define AXSIM_ENTRY(name, bounds)                                                                      \
+    extern "C" void axsim_call_##name(void** arguments) { emulator::call(name, arguments); }           \
+    extern "C" int axsim_bounds_##name() { return emulator::first bounds; }                            \
+    extern "C" std::size_t axsim_describe_##name(emulator::Parameter* into)                            \
+    {                                                                                                  \
+        return emulator::describe(name, into);                                                         \
+    }
 
 // Vectors, aligned as CUDA aligns them.
 #define AXSIM_VECTORS(type, name, align2, align4)                                                      \
@@ -271,13 +275,20 @@ inline float __int_as_float(int x) { return emulator::bits_of<float>(x); }
 template <class T, class U>
 T atomicAdd(T* address, U value)
 {
+    const emulator::Atomic atomic;
     const T old = *address;
-    *address = static_cast<T>(old + static_cast<T>(value));
+    if constexpr (std::is_integral_v<T>) {
+        using Bits = std::make_unsigned_t<T>;  // sums wrap around
+        *address = static_cast<T>(static_cast<Bits>(old) + static_cast<Bits>(static_cast<T>(value)));
+    } else {
+        *address = old + static_cast<T>(value);
+    }
     return old;
 }
 template <class T, class U>
 T atomicMax(T* address, U value)
 {
+    const emulator::Atomic atomic;
     const T old = *address;
     *address = max(old, static_cast<T>(value));
     return old;
@@ -285,6 +296,7 @@ T atomicMax(T* address, U value)
 template <class T, class U>
 T atomicMin(T* address, U value)
 {
+    const emulator::Atomic atomic;
     const T old = *address;
     *address = min(old, static_cast<T>(value));
     return old;
@@ -292,6 +304,7 @@ T atomicMin(T* address, U value)
 template <class T, class U>
 T atomicOr(T* address, U value)
 {
+    const emulator::Atomic atomic;
     const T old = *address;
     *address = old | static_cast<T>(value);
     return old;

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Hashable, Mapping
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -33,10 +35,11 @@ _FLAGS = (
     "-std=c++17", "-O1", "-g1", "-fPIC", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off",
     "-fno-strict-aliasing", "-Wno-unknown-pragmas",
 )  # fmt: skip
-# Undefined in CUDA C++ too; the emulator itself is what the checks report to.
+# What is undefined in CUDA C++ too, and every access to memory, are reported to the emulator.
 _CHECKS = (
     "-fsanitize=alignment,shift,signed-integer-overflow,integer-divide-by-zero,bounds",
     "-fno-sanitize-recover=all",
+    "-fsanitize=thread",
 )
 
 
@@ -96,6 +99,7 @@ class EmulatedRuntime:
         self.launches: list[str] = []
         self.xp = EmulatedCupy(self.capturing)
         self._random = np.random.default_rng(seed)
+        self._libraries: dict[Hashable, Library] = {}
         self._kernels: dict[Hashable, EmulatedKernel] = {}
         self._constants: WeakKeyDictionary[Any, dict[Hashable, Any]] = WeakKeyDictionary()
 
@@ -109,7 +113,10 @@ class EmulatedRuntime:
         key = source, name, tuple(defines.items())
         if key not in self._kernels:
             self._refuse_while_capturing(f"the kernel {name} is compiled")
-            self._kernels[key] = EmulatedKernel(self, name, compiled(self.builds, source, name, defines))
+            variant = source, tuple(defines.items())
+            if variant not in self._libraries:
+                self._libraries[variant] = Library(self.builds, source, defines)
+            self._kernels[key] = EmulatedKernel(self, name, self._libraries[variant])
         return self._kernels[key]
 
     def capturing(self) -> bool:
@@ -150,14 +157,13 @@ class EmulatedRuntime:
 class EmulatedKernel:
     """A kernel compiled for the CPU."""
 
-    def __init__(self, runtime: EmulatedRuntime, name: str, library: ctypes.CDLL) -> None:
+    def __init__(self, runtime: EmulatedRuntime, name: str, library: Library) -> None:
         self.name = name
         self._runtime = runtime
-        self._call = ctypes.cast(library.axsim_call, ctypes.c_void_p)
-        parameters = (_Parameter * 64)()
-        library.axsim_describe.restype = ctypes.c_size_t
-        count = library.axsim_describe(parameters)
-        self._parameters = [(p.kind.decode(), p.size, p.pointee.decode()) for p in parameters[:count]]
+        if name not in library.kernels:
+            raise EmulatorError(f"no kernel {name}, only {', '.join(library.kernels)}")
+        call, self._parameters, self._most_threads = library.kernels[name]
+        self._call = ctypes.cast(call, ctypes.c_void_p)
 
     def __call__(
         self,
@@ -195,7 +201,7 @@ class EmulatedKernel:
         machine = emulator(self._runtime.builds)
         self._runtime.launches.append(self.name)
         if machine.emulator_launch(ctypes.byref(settings), self._call, pointers, arrays, len(used)):
-            raise EmulatorError(f"{self.name}: {machine.emulator_message().decode()}")
+            raise EmulatorError(f"{self.name}: {machine.emulator_message().decode()}{_culprit(machine)}")
 
     def _check_launch(self, grid: tuple[int, ...], block: tuple[int, ...], shared: int) -> None:
         limits = (("grid", grid, MAX_GRID), ("block", block, MAX_BLOCK))
@@ -204,8 +210,13 @@ class EmulatedKernel:
                 type(n) is int and 1 <= n <= m for n, m in zip(size, most, strict=True)
             ):
                 raise EmulatorError(f"{self.name}: {what} is {size}, expected 1 to {most}")
-        if np.prod(block) > MAX_THREADS:
+        threads = int(np.prod(block))
+        if threads > MAX_THREADS:
             raise EmulatorError(f"{self.name}: block {block} has more than {MAX_THREADS} threads")
+        if threads > self._most_threads:
+            raise EmulatorError(
+                f"{self.name}: {threads} threads, its __launch_bounds__ allow {self._most_threads}"
+            )
         if not 0 <= shared <= self._runtime.device.shared_per_block:
             raise EmulatorError(
                 f"{self.name}: {shared} bytes of dynamic shared memory, the device has "
@@ -271,20 +282,67 @@ def _check_product(left: Any, right: Any, out: Any, operand: Any, result: Any) -
             )
 
 
-def compiled(builds: Path, source: str | Path, name: str, defines: Mapping[str, int | str]) -> ctypes.CDLL:
-    """A library with the kernel ``name``, compiled if none of its content is there."""
-    emulator(builds)  # its symbols must be there when the library is loaded
-    text = f"{source_text(source)}\nAXSIM_ENTRY({name})\n"
-    flags = (*_FLAGS, *_CHECKS, *(f"-D{key}={value}" for key, value in defines.items()))
-    return ctypes.CDLL(str(_build(builds, text, (*flags, "-include", str(HERE / "cuda_on_cpu.h")))))
+def _culprit(machine: ctypes.CDLL) -> str:
+    """The source line at fault, where it is known and not in the message already."""
+    offset = ctypes.c_size_t()
+    library = machine.emulator_culprit(ctypes.byref(offset))
+    if library is None or shutil.which("addr2line") is None:
+        return ""
+    command = ("addr2line", "-s", "-i", "-e", library.decode(), hex(offset.value))
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\n")
+    kernels = [line for line in lines if ".cu" in line]
+    return f" ({', from '.join(kernels)})" if kernels else ""
+
+
+class Library:
+    """A source compiled for the CPU.
+
+    Attributes:
+        kernels: for each kernel its function for the emulator, its parameters and its most threads.
+    """
+
+    def __init__(self, builds: Path, source: str | Path, defines: Mapping[str, int | str]) -> None:
+        emulator(builds)  # its symbols must be there when the library is loaded
+        macros = ("-DAXSIM_EMULATED", *(f"-D{key}={value}" for key, value in defines.items()))
+        text = source_text(source)
+        path = _build(builds, Path(source).name, text, (*_FLAGS, *_CHECKS, *macros), kernels=True)
+        names = path.with_suffix(".txt").read_text(encoding="utf-8").split()
+        library = ctypes.CDLL(str(path))
+        self.kernels = {name: (library[f"axsim_call_{name}"], *_described(library, name)) for name in names}
+
+
+def _described(library: ctypes.CDLL, name: str) -> tuple[list[tuple[str, int, str]], int]:
+    parameters = (_Parameter * 64)()
+    describe, bounds = library[f"axsim_describe_{name}"], library[f"axsim_bounds_{name}"]
+    describe.restype = ctypes.c_size_t
+    count = describe(parameters)
+    return [(p.kind.decode(), p.size, p.pointee.decode()) for p in parameters[:count]], bounds()
+
+
+_KERNEL = re.compile(
+    r"__global__\s+void\s+__launch_bounds__\s*(?P<bounds>\((?:[^()]|\([^()]*\))*\))\s*(?P<name>\w+)\s*\("
+)
+
+
+def _with_entries(text: str, preprocessed: str) -> tuple[str, list[str]]:
+    """The text and what Python calls for each of its kernels; their names."""
+    kernels = {found["name"]: found["bounds"] for found in _KERNEL.finditer(preprocessed)}
+    if len(kernels) != preprocessed.count("__global__"):
+        raise EmulatorError(
+            'kernels are written: extern "C" __global__ void __launch_bounds__(...) name(...)'
+        )
+    entries = "\n".join(f"AXSIM_ENTRY({name}, {bounds})" for name, bounds in kernels.items())
+    return f"{text}\n{entries}\n", list(kernels)
 
 
 @cache
 def emulator(builds: Path) -> ctypes.CDLL:
     """The emulator itself, for all kernels."""
-    library = _build(builds, (HERE / "emulator.cpp").read_text(encoding="utf-8"), (*_FLAGS, "-O2"))
+    text = (HERE / "emulator.cpp").read_text(encoding="utf-8")
+    library = _build(builds, "emulator.cpp", text, (*_FLAGS, f"-I{HERE}", "-O2"), kernels=False)
     machine = ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
     machine.emulator_message.restype = ctypes.c_char_p
+    machine.emulator_culprit.restype = ctypes.c_char_p
     return machine
 
 
@@ -293,7 +351,8 @@ def compiler() -> str | None:
     return shutil.which(os.environ.get("CXX", "g++"))
 
 
-def _build(builds: Path, text: str, flags: tuple[str, ...]) -> Path:
+def _build(builds: Path, name: str, text: str, flags: tuple[str, ...], *, kernels: bool) -> Path:
+    """The library made of a text, if it is not there already; beside it a file with its kernels' names."""
     cxx = compiler()
     assert cxx is not None
     headers = "".join((HERE / name).read_text(encoding="utf-8") for name in ("emulator.h", "cuda_on_cpu.h"))
@@ -301,19 +360,24 @@ def _build(builds: Path, text: str, flags: tuple[str, ...]) -> Path:
     library = builds / f"{digest}.so"
     if library.exists():
         return library
-    builds.mkdir(parents=True, exist_ok=True)
-    own = builds / f"{digest}-{os.getpid()}"
-    source, binary, made = (own.with_suffix(suffix) for suffix in (".cpp", ".o", ".tmp"))
-    source.write_text(text, encoding="utf-8")
-    # Linked without -fsanitize: no run-time library but the emulator's own reports.
-    for command in (
-        (cxx, *flags, f"-I{HERE}", "-c", str(source), "-o", str(binary)),
-        (cxx, "-shared", str(binary), "-o", str(made)),
-    ):
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            raise EmulatorError(f"g++ does not take the source:\n{done.stderr}")
-    made.replace(library)
-    source.unlink()
-    binary.unlink()
+    with TemporaryDirectory(dir=builds) as folder:
+        source, binary, made, names = (Path(folder) / n for n in (name, "binary.o", "made.so", "names.txt"))
+        source.write_text(text, encoding="utf-8")
+        if kernels:
+            whole, found = _with_entries(text, _run(cxx, *flags, "-E", "-P", "-x", "c++", str(source)))
+            source.write_text(whole, encoding="utf-8")
+            names.write_text("\n".join(found), encoding="utf-8")
+            names.replace(library.with_suffix(".txt"))
+            flags = (*flags, "-include", str(HERE / "cuda_on_cpu.h"))
+        _run(cxx, *flags, "-c", "-x", "c++", str(source), "-o", str(binary))
+        # Linked without -fsanitize: no run-time library but the emulator's own reports.
+        _run(cxx, "-shared", str(binary), "-o", str(made))
+        made.replace(library)
     return library
+
+
+def _run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise EmulatorError(f"g++ does not take the source:\n{done.stderr}")
+    return done.stdout

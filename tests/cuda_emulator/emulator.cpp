@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <dlfcn.h>
 #include <memory>
 #include <sys/mman.h>
 #include <ucontext.h>
@@ -25,7 +26,6 @@ constexpr unsigned warp_size = 32;
 constexpr std::size_t stack_bytes = 128 << 10;
 constexpr std::size_t guard_bytes = 64;
 constexpr std::size_t array_alignment = 256;  // of cudaMalloc, and of CuPy's and torch's pools
-constexpr unsigned char canary = 0xC5;
 
 std::size_t page_size()
 {
@@ -59,6 +59,7 @@ public:
 
     unsigned char* begin() const { return whole_ + page_size(); }
     unsigned char* end() const { return begin() + size_; }
+    bool contains(const unsigned char* p) const { return p >= begin() && p < end(); }
     void protect() const { mprotect(begin(), size_, PROT_READ); }
     // The distance from the pages of an address in a guard page; 0 if it is in neither.
     std::ptrdiff_t overrun(const unsigned char* address) const
@@ -84,24 +85,8 @@ struct Placed {
         unsigned char* start = pages.end() - a->bytes;
         start -= (reinterpret_cast<std::uintptr_t>(start) - wanted) % 16;
         a->address = start;
-        std::memset(pages.begin(), canary, pages.end() - pages.begin());
         std::memcpy(start, a->host, a->bytes);
         if (a->read_only) pages.protect();
-    }
-
-    // 0, or the first byte outside the array that was written, counted from its start.
-    bool overwritten(std::ptrdiff_t& where) const
-    {
-        const auto start = static_cast<const unsigned char*>(array->address);
-        for (const unsigned char* p = pages.begin(); p != pages.end(); ++p) {
-            if (p == start) p += array->bytes;
-            if (p == pages.end()) break;
-            if (*p != canary) {
-                where = p - start;
-                return true;
-            }
-        }
-        return false;
     }
 };
 
@@ -118,6 +103,18 @@ struct Fibre {
     unsigned mask = 0;
     std::uint64_t given = 0;
     std::unique_ptr<Pages> stack;
+};
+
+// Who accessed a byte of shared memory last, for races: two accesses by different threads, one of them a
+// write, with no barrier between them.
+struct Access {
+    std::uint32_t epoch = 0, warp_epoch = 0;  // at the time, of the block and of the thread's warp
+    std::uint16_t thread = 0, warp = 0;
+};
+constexpr std::uint16_t several = 0xFFFF;
+
+struct History {
+    Access write, read;
 };
 
 struct SharedArray {
@@ -143,9 +140,15 @@ struct Machine {
     unsigned char* dynamic_begin = nullptr;
     std::size_t static_bytes = 0;
 
+    std::vector<History> static_history, dynamic_history;
+    std::uint32_t epoch = 0;  // counts the barriers of all blocks of all launches
+    std::vector<std::uint32_t> warp_epochs;
+    bool atomic = false;
+
     sigjmp_buf failure;
-    bool in_launch = false;
+    bool in_block = false;
     char message[1024] = "";
+    const void* culprit = nullptr;
 } machine;
 
 std::uint64_t next_random()
@@ -211,30 +214,16 @@ void wait(State state, unsigned mask, const char* file, int line)
     to_scheduler();
 }
 
-void check_shared()
-{
-    for (const SharedArray& array : machine.shared)
-        for (std::size_t i = 0; i < guard_bytes; ++i)
-            if (array.begin[array.bytes + i] != canary || array.begin[-1 - static_cast<std::ptrdiff_t>(i)] != canary)
-                fail("a thread wrote outside the shared array %s of %zu bytes", array.name, array.bytes);
-    if (machine.dynamic_begin)
-        for (unsigned char* p = machine.dynamic_begin + machine.settings.dynamic_shared;
-             p != machine.dynamic_shared->end(); ++p)
-            if (*p != canary)
-                fail("a thread wrote past the %zu bytes of dynamic shared memory", machine.settings.dynamic_shared);
-}
-
 void begin_block()
 {
     const auto poison = static_cast<unsigned char>(next_random() | 1);
     machine.shared.clear();
     machine.static_bytes = 0;
     const std::size_t dynamic = machine.settings.dynamic_shared;
-    if (machine.dynamic_begin) {
-        std::memset(machine.dynamic_begin, poison, dynamic);
-        std::memset(machine.dynamic_begin + dynamic, canary,
-                    machine.dynamic_shared->end() - machine.dynamic_begin - dynamic);
-    }
+    if (machine.dynamic_begin) std::memset(machine.dynamic_begin, poison, dynamic);
+    ++machine.epoch;
+    machine.warp_epochs.assign(threads() / warp_size + 1, 0);
+    machine.dynamic_history.resize(machine.dynamic_begin ? machine.dynamic_shared->end() - machine.dynamic_begin : 0);
     unsigned i = 0;
     for (unsigned z = 0; z < blockDim.z; ++z)
         for (unsigned y = 0; y < blockDim.y; ++y)
@@ -243,6 +232,81 @@ void begin_block()
                 machine.fibres[i].state = State::ready;
                 ++i;
             }
+}
+
+// Whether a barrier stands between an access and what the running thread does now.
+bool ordered(const Access& access)
+{
+    const auto warp = static_cast<std::uint16_t>(machine.running / warp_size);
+    return access.epoch != machine.epoch || access.thread == machine.running ||
+           (access.warp == warp && access.warp_epoch != machine.warp_epochs[warp]);
+}
+
+void check_race(History* history, std::size_t count, bool write, const void* culprit)
+{
+    const auto warp = static_cast<std::uint16_t>(machine.running / warp_size);
+    const auto thread = static_cast<std::uint16_t>(machine.running);
+    const Access now{machine.epoch, machine.warp_epochs[warp], thread, warp};
+    for (History* byte = history; byte != history + count; ++byte) {
+        const bool after_write = !ordered(byte->write), after_read = write && !ordered(byte->read);
+        if (after_write || after_read) {
+            machine.culprit = culprit;
+            const Access& other = after_write ? byte->write : byte->read;
+            char who[80] = "several threads";
+            if (other.thread != several) {
+                const Index& index = machine.fibres[other.thread].index;
+                std::snprintf(who, sizeof who, "thread (%u, %u, %u)", index.x, index.y, index.z);
+            }
+            fail("race in shared memory: %s what %s %s, no barrier between", write ? "writes" : "reads", who,
+                 after_write ? "wrote" : "read");
+        }
+        if (write) {
+            byte->write = now;
+        } else if (byte->read.epoch == now.epoch && byte->read.thread != thread) {
+            byte->read.thread = several;
+            byte->read.warp_epoch = now.warp_epoch;
+            if (byte->read.warp != warp) byte->read.warp = several;
+        } else {
+            byte->read = now;
+        }
+    }
+}
+
+bool within(const unsigned char* p, std::size_t bytes, const unsigned char* begin, std::size_t size)
+{
+    return p >= begin && p + bytes <= begin + size;
+}
+
+// Every access that a kernel makes to memory, just before it is made.
+void on_access(const void* address, std::size_t bytes, bool write, const void* culprit)
+{
+    if (!machine.in_block) return;
+    const auto* p = static_cast<const unsigned char*>(address);
+    const LaunchSettings& settings = machine.settings;
+    History* history = nullptr;
+    if (machine.static_shared && machine.static_shared->contains(p)) {
+        for (const SharedArray& array : machine.shared)
+            if (within(p, bytes, array.begin, array.bytes))
+                history = &machine.static_history[p - machine.static_shared->begin()];
+        machine.culprit = culprit;
+        if (!history) fail("access between shared arrays");
+    } else if (machine.dynamic_begin && machine.dynamic_shared->contains(p)) {
+        machine.culprit = culprit;
+        if (!within(p, bytes, machine.dynamic_begin, settings.dynamic_shared))
+            fail("access outside the %zu bytes of dynamic shared memory", settings.dynamic_shared);
+        history = &machine.dynamic_history[p - machine.dynamic_begin];
+    } else {
+        for (std::size_t i = 0; i < machine.placed.size(); ++i) {
+            const Placed& placed = machine.placed[i];
+            if (!placed.pages.contains(p)) continue;
+            const auto* start = static_cast<const unsigned char*>(placed.array->address);
+            machine.culprit = culprit;
+            if (!within(p, bytes, start, placed.array->bytes))
+                fail("access outside array argument %zu: byte %td of %zu", i, p - start, placed.array->bytes);
+            return;
+        }
+    }
+    if (history && !machine.atomic) check_race(history, bytes, write, culprit);
 }
 
 const char* describe(const Fibre& fibre, char (&text)[160])
@@ -280,6 +344,7 @@ bool release_warps()
             }
             if (!all) continue;
             const unsigned mask = waiting.mask;
+            ++machine.warp_epochs[first / warp_size];
             for (unsigned l = 0; l < warp_size && first + l < count; ++l)
                 if (mask >> l & 1) machine.fibres[first + l].state = State::ready;
             any = true;
@@ -291,6 +356,7 @@ bool release_warps()
 void run_block()
 {
     begin_block();
+    machine.in_block = true;
     const unsigned count = threads();
     std::vector<unsigned> order(count);
     for (;;) {
@@ -310,14 +376,29 @@ void run_block()
                 diverged(0, i);
         }
         if (one.state == State::finished) break;
+        ++machine.epoch;
         if (one.state == State::at_warp_barrier) fail("threads of a warp wait for threads that are not there");
         for (unsigned i = 0; i < count; ++i) machine.fibres[i].state = State::ready;
     }
-    check_shared();
+    machine.in_block = false;
 }
 
-void on_signal(int number, siginfo_t* info, void*)
+// The address behind the first byte of the instruction at fault.
+const void* program_counter(const void* context)
 {
+    const auto& machine_context = static_cast<const ucontext_t*>(context)->uc_mcontext;
+#if defined(__x86_64__)
+    return reinterpret_cast<const void*>(machine_context.gregs[REG_RIP] + 1);
+#elif defined(__aarch64__)
+    return reinterpret_cast<const void*>(machine_context.pc + 1);
+#else
+    return nullptr;
+#endif
+}
+
+void on_signal(int number, siginfo_t* info, void* context)
+{
+    machine.culprit = program_counter(context);
     const auto* address = static_cast<const unsigned char*>(info->si_addr);
     if (number == SIGSEGV) {
         for (std::size_t i = 0; i < machine.placed.size(); ++i) {
@@ -385,10 +466,13 @@ void* shared_array(const void* key, std::size_t bytes, std::size_t alignment, co
 {
     for (const SharedArray& array : machine.shared)
         if (array.key == key) return array.begin;
-    if (!machine.static_shared) machine.static_shared = std::make_unique<Pages>(1 << 20);
+    if (!machine.static_shared) {
+        machine.static_shared = std::make_unique<Pages>(1 << 20);
+        machine.static_history.resize(1 << 20);
+    }
     unsigned char* from = machine.shared.empty() ? machine.static_shared->begin()
                                                  : machine.shared.back().begin + machine.shared.back().bytes;
-    auto begin = from + 2 * guard_bytes;
+    auto begin = from + guard_bytes;
     begin += (alignment - reinterpret_cast<std::uintptr_t>(begin) % alignment) % alignment;
     machine.static_bytes = round_up(machine.static_bytes, alignment) + bytes;
     if (machine.static_bytes > machine.settings.static_limit)
@@ -397,7 +481,6 @@ void* shared_array(const void* key, std::size_t bytes, std::size_t alignment, co
     if (machine.static_bytes + machine.settings.dynamic_shared > machine.settings.total_limit)
         fail("%zu bytes of static and %zu of dynamic shared memory, the device has %zu", machine.static_bytes,
              machine.settings.dynamic_shared, machine.settings.total_limit);
-    std::memset(begin - guard_bytes, canary, bytes + 2 * guard_bytes);
     std::memset(begin, static_cast<int>(next_random() | 1) & 255, bytes);
     machine.shared.push_back({key, name, begin, bytes});
     return begin;
@@ -408,6 +491,9 @@ void* dynamic_shared_memory()
     if (!machine.dynamic_begin) fail("the launch gave no dynamic shared memory");
     return machine.dynamic_begin;
 }
+
+Atomic::Atomic() { machine.atomic = true; }
+Atomic::~Atomic() { machine.atomic = false; }
 
 void block_barrier(const char* file, int line) { wait(State::at_block_barrier, 0, file, line); }
 
@@ -449,6 +535,15 @@ using namespace emulator;
 
 extern "C" const char* emulator_message() { return machine.message; }
 
+extern "C" const char* emulator_culprit(std::size_t* offset)
+{
+    Dl_info library{};
+    if (!machine.culprit || !dladdr(machine.culprit, &library)) return nullptr;
+    // What is noted is the address behind the instruction.
+    *offset = static_cast<const char*>(machine.culprit) - static_cast<const char*>(library.dli_fbase) - 1;
+    return library.dli_fname;
+}
+
 extern "C" int emulator_launch(const LaunchSettings* settings, Body body, void** arguments, Array** arrays,
                                std::size_t array_count)
 {
@@ -457,6 +552,9 @@ extern "C" int emulator_launch(const LaunchSettings* settings, Body body, void**
     machine.body = body;
     machine.arguments = arguments;
     machine.random = settings->seed;
+    machine.culprit = nullptr;
+    machine.atomic = false;
+    machine.in_block = false;
     gridDim = settings->grid;
     blockDim = settings->block;
     machine.placed.clear();
@@ -470,7 +568,7 @@ extern "C" int emulator_launch(const LaunchSettings* settings, Body body, void**
         machine.dynamic_begin -= (end - settings->dynamic_shared) % 16;
     }
     make_fibres();
-    int failed = sigsetjmp(machine.failure, 1);
+    const int failed = sigsetjmp(machine.failure, 1);
     if (failed) {
         machine.fibres.clear();  // they stand somewhere in the kernel
     } else {
@@ -480,16 +578,8 @@ extern "C" int emulator_launch(const LaunchSettings* settings, Body body, void**
                         static_cast<unsigned>(i / gridDim.x / gridDim.y)};
             run_block();
         }
-        for (std::size_t i = 0; i < array_count && !failed; ++i) {
-            std::ptrdiff_t where = 0;
-            if (machine.placed[i].overwritten(where)) {
-                std::snprintf(machine.message, sizeof machine.message,
-                              "write outside array argument %zu: byte %td of %zu", i, where, arrays[i]->bytes);
-                failed = 1;
-            } else if (!arrays[i]->read_only) {
-                std::memcpy(arrays[i]->host, arrays[i]->address, arrays[i]->bytes);
-            }
-        }
+        for (std::size_t i = 0; i < array_count; ++i)
+            if (!arrays[i]->read_only) std::memcpy(arrays[i]->host, arrays[i]->address, arrays[i]->bytes);
     }
     machine.placed.clear();
     return failed;
@@ -530,3 +620,20 @@ extern "C" void __ubsan_handle_type_mismatch_v1_abort(TypeMismatch* data, void* 
                        alignment);
     undefined(&data->where, "access through a pointer that points to no such object");
 }
+
+// What -fsanitize=thread calls before every access, in place of its run-time library.
+#define AXSIM_ACCESS(bytes)                                                                            \
+    extern "C" void __tsan_read##bytes(void* p) { on_access(p, bytes, false, __builtin_return_address(0)); }  \
+    extern "C" void __tsan_write##bytes(void* p) { on_access(p, bytes, true, __builtin_return_address(0)); } \
+    extern "C" void __tsan_unaligned_read##bytes(void* p) { on_access(p, bytes, false, __builtin_return_address(0)); } \
+    extern "C" void __tsan_unaligned_write##bytes(void* p) { on_access(p, bytes, true, __builtin_return_address(0)); }
+AXSIM_ACCESS(1)
+AXSIM_ACCESS(2)
+AXSIM_ACCESS(4)
+AXSIM_ACCESS(8)
+AXSIM_ACCESS(16)
+extern "C" void __tsan_read_range(void* p, std::size_t bytes) { on_access(p, bytes, false, __builtin_return_address(0)); }
+extern "C" void __tsan_write_range(void* p, std::size_t bytes) { on_access(p, bytes, true, __builtin_return_address(0)); }
+extern "C" void __tsan_init() {}
+extern "C" void __tsan_func_entry(void*) {}
+extern "C" void __tsan_func_exit() {}

@@ -38,13 +38,24 @@ std::uint64_t exchange(unsigned mask, std::uint64_t value, int source, const cha
 unsigned ballot(unsigned mask, int predicate, const char* file, int line);
 unsigned lane();
 
+// Accesses while one lives are parts of an atomic operation, which takes part in no race.
+class Atomic {
+public:
+    Atomic();
+    ~Atomic();
+    Atomic(const Atomic&) = delete;
+    Atomic& operator=(const Atomic&) = delete;
+};
+
 [[noreturn]] __attribute__((format(printf, 1, 2))) void fail(const char* format, ...);
 
 }  // namespace emulator
 
 extern emulator::Index threadIdx, blockIdx, blockDim, gridDim;
 
-// The interface for Python. Returns 0, or 1 with a message in emulator_message().
+// The interface for Python. Returns 0, or 1 with a message in emulator_message(). Where the instruction at fault
+// is known, emulator_culprit() is the file that it was loaded from, or else null, and its offset there.
 extern "C" int emulator_launch(const emulator::LaunchSettings* settings, emulator::Body body, void** arguments,
                                emulator::Array** arrays, std::size_t array_count);
 extern "C" const char* emulator_message();
+extern "C" const char* emulator_culprit(std::size_t* offset);

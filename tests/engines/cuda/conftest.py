@@ -17,7 +17,9 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if compiler() is None:
         pytest.skip("no C++ compiler: the CUDA sources cannot be compiled for the CPU")
     base = tmp_path_factory.getbasetemp()
-    return (base.parent if base.name.startswith("popen-") else base) / "cuda-on-cpu"
+    folder = (base.parent if base.name.startswith("popen-") else base) / "cuda-on-cpu"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture
