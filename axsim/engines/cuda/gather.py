@@ -2,7 +2,7 @@
 
 Operands may be strided. Beside the result, a product of matrices takes as much device memory as its operands
 have bytes (they are packed in the order in which the kernels read them, rows rounded up to a whole tile); a
-convolution as much as its weights. Windows of images are never unfolded, but for those that are fewer than the
+convolution as much as its weights. Windows of images are never unfolded, but for those fewer than the
 filters, and then take no more than the weights, rounded up to a whole tile.
 """
 
@@ -104,7 +104,9 @@ def conv2d(
     index = matrix_index(runtime, table, (groups,), (groups,))
     left = Side(windows, index, Axis(x.shape[0] * pixels, pixels, filters * pixels, 1))
     right = Side(
-        Matrices(w.reshape(groups, group_filters, terms)), index, Axis(group_filters, group_filters, 0, pixels)
+        Matrices(w.reshape(groups, group_filters, terms)),
+        index,
+        Axis(group_filters, group_filters, 0, pixels),
     )
     _sum(runtime, table, left, right, terms, out, groups)
     return out
@@ -112,7 +114,7 @@ def conv2d(
 
 @dataclass(frozen=True)
 class Side:
-    """An operand, which of its matrices each matrix of the batch takes, and where its rows are in the output."""
+    """An operand, which of its matrices each matrix of the batch takes, and where its rows go."""
 
     operand: Matrices | Windows
     index: Array
@@ -122,7 +124,7 @@ class Side:
 def _sum(
     runtime: Runtime, table: FoldedTable, left: Side, right: Side, depth: int, out: Array, batch: int
 ) -> None:
-    """All sums of a batch of products, which lie one after the other in ``out`` or are interleaved by axes."""
+    """All sums of a batch of products, one after the other in ``out`` or interleaved by axes."""
     if not out.size or not depth:
         out.fill(0)
         return
@@ -150,9 +152,21 @@ def _sum(
         (variant.blocks(runtime.device), 1, 1),
         (THREADS, 1, 1),
         (
-            *(on_device(runtime, table, not variant.stream_left), streamed, stream.index, held, fixed.index, out),
+            *(
+                on_device(runtime, table, not variant.stream_left),
+                streamed,
+                stream.index,
+                held,
+                fixed.index,
+                out,
+            ),
             *(np.uint32(variant.tiles), np.int64(batch_stride), np.int64(depth), np.int32(variant.piece)),
-            *(np.uint32(variant.splits), np.int64(kept.offset), *stream.axis.arguments, *fixed.axis.arguments),
+            *(
+                np.uint32(variant.splits),
+                np.int64(kept.offset),
+                *stream.axis.arguments,
+                *fixed.axis.arguments,
+            ),
             *(patches.arguments if patches else ()),
         ),
         shared=variant.shared,

@@ -1,4 +1,4 @@
-"""The operands of the look-up kernels: matrices to be packed, and windows of images that stream as they are."""
+"""The operands of the look-up kernels: matrices to be packed, and windows of images streamed as they are."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MOST_BLOCKS = 2**31 - 1
 
 @dataclass(frozen=True)
 class Axis:
-    """Where the rows of one operand lie in the output: i is at (i // inner) * outer + (i % inner) * stride."""
+    """Where the rows of one operand lie in the output: i at (i // inner) * outer + (i % inner) * stride."""
 
     size: int
     inner: int
@@ -59,8 +59,13 @@ class Matrices:
         runtime.kernel("gather_pack.cu", "gather_pack", {"PATCHES": 0})(
             (min(blocks * -(-terms // _PACK_TERMS), _MOST_BLOCKS), 1, 1),
             (_PACK_THREADS, 1, 1),
-            (source, to, *map(np.int64, (matrices, rows, terms)), *map(np.int32, (block_rows, run)))
-            + tuple(map(np.int64, (rows * terms, *strides))),
+            (
+                source,
+                to,
+                *map(np.int64, (matrices, rows, terms)),
+                *map(np.int32, (block_rows, run)),
+                *tuple(map(np.int64, (rows * terms, *strides))),
+            ),
         )
         runtime.keep(source, to)
         return to
@@ -116,8 +121,13 @@ class Windows:
         runtime.kernel("gather_pack.cu", "gather_pack", self.defines)(
             (min(-(-places // _PACK_THREADS), _MOST_BLOCKS), 1, 1),
             (_PACK_THREADS, 1, 1),
-            (self.images, to, *map(np.int64, (groups, rows, terms)), *map(np.int32, (block_rows, run)))
-            + self.arguments,
+            (
+                self.images,
+                to,
+                *map(np.int64, (groups, rows, terms)),
+                *map(np.int32, (block_rows, run)),
+                *self.arguments,
+            ),
         )
         runtime.keep(to)
         return to

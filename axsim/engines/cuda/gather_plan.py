@@ -1,11 +1,11 @@
 """Which kernel sums table entries on a given GPU, in which tiles: arithmetic alone, no GPU needed.
 
-Two kernels compete. ``columns`` (gather_columns.cu) interleaves the entries of a tile's fixed operands for each
+Two kernels: ``columns`` (gather_columns.cu) interleaves the entries of a tile's fixed operands for each
 term, which costs the same for few rows as for many; then one load looks up 16 bytes of products. ``table``
-(gather_table.cu) looks products up one by one. Either operand may be the one that streams, the other is fixed.
+(gather_table.cu) looks products up one by one. Either operand may be the one that streams, one is fixed.
 
-What a variant costs is estimated in cycles of a multiprocessor, from the widths stated here; the sources say how
-these come about. They are not yet measured, and wrong ones cost time, never exactness.
+What a variant costs is estimated in cycles of a multiprocessor, from the widths stated here; the sources say
+how these come about. They are not yet measured, and wrong ones cost time, never exactness.
 """
 
 from __future__ import annotations
@@ -140,7 +140,9 @@ def _columns(device: Device, work: Sums, stream_left: bool) -> Iterator[Variant]
                 shared = table_shared * TABLE_BYTES + buffers * _BUFFER_BYTES + 2 * (rows + lanes)
                 if shared + _STATIC_BYTES > device.shared_per_block:
                     continue
-                look_up = rows * 17 / 16 + 256  # 128 bytes a cycle: entries, staged operands; stores of the fill
+                look_up = (
+                    rows * 17 / 16 + 256
+                )  # 128 bytes a cycle: entries, staged operands; stores of the fill
                 read = 256 if table_shared else _BUFFER_BYTES / _L2_BYTES
                 apart = table_shared or buffers == 1
                 term = (look_up + read if apart else max(look_up, read)) + _TERM_CYCLES * (3 - buffers)

@@ -44,7 +44,9 @@ class Kind:
         )
 
     def __str__(self) -> str:
-        return "-".join(str(value) for name, value in vars(self).items() if name != "device" and value is not None)
+        return "-".join(
+            str(value) for name, value in vars(self).items() if name != "device" and value is not None
+        )
 
 
 KINDS = (
@@ -69,7 +71,7 @@ PATCH_KINDS = (
 def forced(
     builds: Path, kind: Kind, stream_left: bool | None = None, splits: int | None = None, seed: int = 0
 ) -> Iterator[tuple[EmulatedRuntime, list[Variant]]]:
-    """An emulated device on which sums are made by variants of ``kind``, if it has any, and a list of those used."""
+    """An emulated device on which sums are made by variants of ``kind``, and a list of those used."""
     used: list[Variant] = []
 
     def choose(device: Device, work: Sums) -> Variant:
@@ -83,7 +85,10 @@ def forced(
         used.append(min(found, key=lambda v: v.cycles))
         return used[-1]
 
-    with using(EmulatedRuntime(builds, kind.device, seed)) as runtime, patch.object(gather, "choose_variant", choose):
+    with (
+        using(EmulatedRuntime(builds, kind.device, seed)) as runtime,
+        patch.object(gather, "choose_variant", choose),
+    ):
         yield runtime, used
 
 
@@ -183,7 +188,16 @@ def test_largest_entries_stay_apart(builds: Path, kind: Kind, accumulator: Any) 
     st.sampled_from(KINDS),
     seeds(),
     st.sampled_from(
-        [((), (2,)), ((2,), ()), ((3, 1), (2,)), ((1,), (4,)), ((2, 3), (2, 3)), ((0,), ()), ((), (0,)), ((1,), (1,))]
+        [
+            ((), (2,)),
+            ((2,), ()),
+            ((3, 1), (2,)),
+            ((1,), (4,)),
+            ((2, 3), (2, 3)),
+            ((0,), ()),
+            ((), (0,)),
+            ((1,), (1,)),
+        ]
     ),
     st.tuples(*[st.integers(0, 5)] * 3),
     st.sampled_from([1, 2]),
@@ -329,7 +343,12 @@ def test_conv2d_over_many_tiles(
 @pytest.mark.parametrize("kind", PATCH_KINDS, ids=str)
 @pytest.mark.parametrize("groups", [1, 2])
 def test_few_windows_are_fixed(builds: Path, kind: Kind, groups: int) -> None:
-    arguments = {"x_shape": (3, 4, 6, 5), "w_shape": (90 * groups, 4 // groups, 3, 2), "padding": 1, "groups": groups}
+    arguments = {
+        "x_shape": (3, 4, 6, 5),
+        "w_shape": (90 * groups, 4 // groups, 3, 2),
+        "padding": 1,
+        "groups": groups,
+    }
     arguments |= {"stride": (2, 3), "dilation": (1, 2)}
     with forced(builds, replace(kind, run=None), False, 1) as (runtime, used):
         checked_conv2d(runtime, random_folded(3, 0, 65535), arguments, 77, np.int32)
@@ -349,7 +368,12 @@ def test_windows_far_outside_the_image(builds: Path, stream_left: bool, channels
 @pytest.mark.parametrize("window", [(1, 1), (3, 3), (5, 5), (2, 7), (9, 4)])
 @pytest.mark.parametrize("ends", [(0, 65535), (-40000, 20000), (-65535, 65535), ENTRY_RANGES[-1]])
 def test_depthwise(emulated: EmulatedRuntime, window: tuple[int, int], ends: tuple[int, int]) -> None:
-    arguments = {"x_shape": (2, 3, 23, 29), "w_shape": (6, 1, *window), "groups": 3, "padding": ((2, 3), (5, 4))}
+    arguments = {
+        "x_shape": (2, 3, 23, 29),
+        "w_shape": (6, 1, *window),
+        "groups": 3,
+        "padding": ((2, 3), (5, 4)),
+    }
     arguments |= {"stride": (1, 2), "dilation": (2, 1)}
     for accumulator in (np.int32, np.int64):
         checked_conv2d(emulated, random_folded(7, *ends), arguments, 3, accumulator)
@@ -374,7 +398,13 @@ lookup_shapes = st.one_of(
 
 
 @settings(max_examples=60)
-@given(seeds(), lookup_shapes, st.sampled_from([(-5, 60000), (-5, 70000)]), st.booleans(), st.tuples(layouts(), layouts()))
+@given(
+    seeds(),
+    lookup_shapes,
+    st.sampled_from([(-5, 60000), (-5, 70000)]),
+    st.booleans(),
+    st.tuples(layouts(), layouts()),
+)
 def test_lookup(
     builds: Path,
     seed: int,
