@@ -93,7 +93,8 @@ class Windows:
     @property
     def defines(self) -> Mapping[str, int]:
         """How the kernels that look into images are compiled: with 32-bit indices where these suffice."""
-        count, height, width = math.prod(self.images.shape), *self.images.shape[2:]
+        count = math.prod(self.images.shape)
+        height, width = self.images.shape[2:]
         top, bottom, left, right = self.geometry.padding
         near = max(height + top + bottom, width + left + right) < 2**15
         few = count + (top + bottom) * width + left + right < 2**31
