@@ -211,7 +211,7 @@ class Tile:
         number: which one it is in the source.
         rows, columns: outputs of a block.
         depth: terms whose operands are in shared memory at a time.
-        cost: instructions that a product of Ax-FPM takes, operands included, as counted for the source's bound.
+        cost: instructions that a product of Ax-FPM takes, operands included, as the source counts them.
     """
 
     number: int

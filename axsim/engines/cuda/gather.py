@@ -104,7 +104,9 @@ def conv2d(
     index = matrix_index(runtime, table, (groups,), (groups,))
     left = Side(windows, index, Axis(x.shape[0] * pixels, pixels, filters * pixels, 1))
     right = Side(
-        Matrices(w.reshape(groups, group_filters, terms)), index, Axis(group_filters, group_filters, 0, pixels)
+        Matrices(w.reshape(groups, group_filters, terms)),
+        index,
+        Axis(group_filters, group_filters, 0, pixels),
     )
     _sum(runtime, table, left, right, terms, out, groups)
     return out
@@ -150,9 +152,21 @@ def _sum(
         (variant.blocks(runtime.device), 1, 1),
         (THREADS, 1, 1),
         (
-            *(on_device(runtime, table, not variant.stream_left), streamed, stream.index, held, fixed.index, out),
+            *(
+                on_device(runtime, table, not variant.stream_left),
+                streamed,
+                stream.index,
+                held,
+                fixed.index,
+                out,
+            ),
             *(np.uint32(variant.tiles), np.int64(batch_stride), np.int64(depth), np.int32(variant.piece)),
-            *(np.uint32(variant.splits), np.int64(kept.offset), *stream.axis.arguments, *fixed.axis.arguments),
+            *(
+                np.uint32(variant.splits),
+                np.int64(kept.offset),
+                *stream.axis.arguments,
+                *fixed.axis.arguments,
+            ),
             *(patches.arguments if patches else ()),
         ),
         shared=variant.shared,

@@ -140,7 +140,9 @@ def _columns(device: Device, work: Sums, stream_left: bool) -> Iterator[Variant]
                 shared = table_shared * TABLE_BYTES + buffers * _BUFFER_BYTES + 2 * (rows + lanes)
                 if shared + _STATIC_BYTES > device.shared_per_block:
                     continue
-                look_up = rows * 17 / 16 + 256  # 128 bytes a cycle: entries, staged operands; stores of the fill
+                look_up = (
+                    rows * 17 / 16 + 256
+                )  # 128 bytes a cycle: entries, staged operands; stores of the fill
                 read = 256 if table_shared else _BUFFER_BYTES / _L2_BYTES
                 apart = table_shared or buffers == 1
                 term = (look_up + read if apart else max(look_up, read)) + _TERM_CYCLES * (3 - buffers)
