@@ -12,7 +12,7 @@ from axsim.engines.cuda.runtime import Runtime
 
 Array = Any
 
-_INT32_MAX = 2**31 - 1
+_MOST = 2**31 - 2**12  # kernels count a little past the end, in int32
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Problem:
         """The kernels' arguments behind the three arrays.
 
         Raises:
-            ValueError: a length is beyond int32.
+            ValueError: a length is too near the end of int32.
         """
         return tuple(
             np.int64(value) if name in _INT64 else _int32(name, value)
@@ -106,8 +106,8 @@ _INT64 |= {f"{axis}_stride" for axis in ("image", "channel", "y", "x", "column",
 
 
 def _int32(name: str, value: int) -> np.int32:
-    if value > _INT32_MAX:
-        raise ValueError(f"{name} of the product is {value}, but GPU kernels count to 2**31 - 1; split it")
+    if value > _MOST:
+        raise ValueError(f"{name} of the product is {value}, but GPU kernels count to {_MOST}; split it")
     return np.int32(value)
 
 

@@ -84,7 +84,7 @@ def gemm(multiplier: FloatMultiplier, a: Array, b: Array, *, rounded: bool = Tru
 
     Raises:
         TypeError: an operand is neither float32 nor float16.
-        ValueError: there is no kernel for the multiplier, or an axis is longer than 2**31 - 1.
+        ValueError: there is no kernel for the multiplier, or an axis is longer than about 2**31.
     """
     runtime = current()
     check(multiplier)
@@ -149,7 +149,7 @@ def conv2d(
 
     Raises:
         TypeError: an operand is neither float32 nor float16.
-        ValueError: there is no kernel for the multiplier, or an axis is longer than 2**31 - 1.
+        ValueError: there is no kernel for the multiplier, or an axis is longer than about 2**31.
     """
     runtime = current()
     check(multiplier)
@@ -211,7 +211,7 @@ class Tile:
         number: which one it is in the source.
         rows, columns: outputs of a block.
         depth: terms whose operands are in shared memory at a time.
-        cost: instructions that a product takes, operands included, by the source's listing.
+        cost: instructions that a product of Ax-FPM takes, operands included, as the source counts them.
     """
 
     number: int
@@ -226,7 +226,7 @@ class Tile:
         return 2 * self.depth * pitches * (8 * terms + 4)
 
 
-TILES = (Tile(0, 64, 64, 8, 8.4), Tile(1, 32, 32, 8, 11.0), Tile(2, 256, 4, 4, 24.0))
+TILES = (Tile(0, 64, 64, 8, 8.4), Tile(1, 32, 32, 8, 12.2), Tile(2, 256, 4, 4, 27.0))
 
 
 def choose_tile(problem: Problem, multiprocessors: int) -> Tile:

@@ -445,5 +445,6 @@ def test_axes_beyond_int32_are_refused() -> None:
     lengths = dict.fromkeys(Problem.__dataclass_fields__, 1)
     Problem(**lengths).arguments()
     Problem(**lengths | {"rows": 2**40, "x_stride": 2**40}).arguments()
-    with pytest.raises(ValueError, match=r"depth of the product is 2147483648.*split it"):
-        Problem(**lengths | {"depth": 2**31}).arguments()
+    for longest in (2**31 - 1, 2**31):
+        with pytest.raises(ValueError, match=rf"depth of the product is {longest}.*split it"):
+            Problem(**lengths | {"depth": longest}).arguments()

@@ -12,15 +12,19 @@
 //     truncated   AXSIM_TERMS + 1                            2 LOP3
 //     nearest     AXSIM_TERMS + 3                            LOP3, IMNMX, IADD
 //
-// Bound: the float64 pipe. An H100 starts 64 such instructions a cycle on each of 132 multiprocessors, at 1.755 GHz
-// 1.48e13 a second: at most 4.9e12 products/s for Ax-FPM (3 each), 3.7e12 for truncated forms of three terms and for
-// float32, bfloat16 and float16. The integer pipe is as wide and has less to do; of the issue slots (128 a cycle) they
-// take 5 of 6. Operands: a thread of the large tile makes 32 products of 8 rows and 4 columns from 240 bytes of shared
-// memory, 12 of which at a time are the same for 8 lanes or 4: at most 30 of a multiprocessor's cycles for 48 of
-// float64 work. All of this is an estimate, not a measurement. GPUs with few float64 units (compute capability 7.5 and
-// 8.6: 1/32 of the float32 rate) are bound by them alone, at 1/32 of the above.
+// Bound: issue slots, closely followed by the float64 pipe. An H100 has 132 multiprocessors of 4 schedulers, each of
+// which starts one instruction of a warp a cycle, one of float64 every two cycles; at 1.755 GHz. For Ax-FPM, in the
+// large tile, nvcc 13.0 gives sm_90 200 instructions for the 32 products of a thread and a step in depth, 96 of them
+// float64 (192 cycles), and some 540 to load and take apart the 8 operands that a thread brings for 256 products: 8.4 a
+// product, which allows 3.5e12 products/s. The float64 pipe alone would allow 4.9e12 (3 instructions a product), and
+// 3.7e12 for float32, bfloat16 and float16 (4) and for forms of three terms. Shared memory: 240 bytes for those 32
+// products, of which 8 lanes or 4 read the same: at most 30 cycles of a multiprocessor for 50 of its schedulers'. All
+// of this is an estimate from listings, not a measurement. GPUs with few float64 units (compute capability 7.5 and 8.6:
+// 1/32 of the float32 rate) are bound by them alone: 1/32 as fast for each multiprocessor and cycle.
 //
 // A tile of depth in which some operand is not ordinary is multiplied by any_product, at a tenth of that speed.
+//
+// Registers: 168 for the large tile, so that three blocks (12 warps) are on a multiprocessor; two for three terms.
 #include "common.cuh"
 #include "float_rules.cuh"
 #include "float_operands.cuh"
@@ -28,13 +32,14 @@
 constexpr int kTerms = AXSIM_TERMS, kKind = AXSIM_KIND;
 constexpr int kThreads = 128;
 
-// A thread's rows and columns, both even; threads side by side along rows; depth of a tile.
+// Blocks that shall fit on a multiprocessor; a thread's rows and columns, both even; threads side by side along rows;
+// depth of a tile.
 #if AXSIM_TILE == 0  // 64 x 64
-constexpr int kThreadRows = 8, kThreadColumns = 4, kAlongRows = 8, kDepth = 8;
+constexpr int kBlocks = kTerms < 3 ? 3 : 2, kThreadRows = 8, kThreadColumns = 4, kAlongRows = 8, kDepth = 8;
 #elif AXSIM_TILE == 1  // 32 x 32: for outputs too small to give every multiprocessor a larger one
-constexpr int kThreadRows = 4, kThreadColumns = 2, kAlongRows = 8, kDepth = 8;
+constexpr int kBlocks = 4, kThreadRows = 4, kThreadColumns = 2, kAlongRows = 8, kDepth = 8;
 #else  // 256 x 4: for few columns
-constexpr int kThreadRows = 4, kThreadColumns = 2, kAlongRows = 64, kDepth = 4;
+constexpr int kBlocks = 4, kThreadRows = 4, kThreadColumns = 2, kAlongRows = 64, kDepth = 4;
 #endif
 constexpr int kAlongColumns = kThreads / kAlongRows;
 constexpr int kRows = kThreadRows * kAlongRows, kColumns = kThreadColumns * kAlongColumns;
@@ -155,7 +160,7 @@ __device__ __forceinline__ void add_products(const Stage& stage, int row, int co
 __device__ __forceinline__ int depth_index(int e, int width, bool by_depth) { return by_depth ? e % kDepth : e / width; }
 __device__ __forceinline__ int width_index(int e, int width, bool by_depth) { return by_depth ? e / kDepth : e % width; }
 
-extern "C" __global__ void __launch_bounds__(kThreads)
+extern "C" __global__ void __launch_bounds__(kThreads, kBlocks)
     float_forms(AXSIM_PROBLEM_PARAMETERS, AXSIM_RULES_PARAMETERS, uint32 patch_mask_0, uint32 patch_mask_1,
                 uint32 patch_mask_2, uint32 filter_mask_0, uint32 filter_mask_1, uint32 filter_mask_2, double weight_0,
                 double weight_1, double weight_2)

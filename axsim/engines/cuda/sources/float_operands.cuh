@@ -42,7 +42,7 @@ struct Problem {
 constexpr int32 kNowhere = -(1 << 30);  // a coordinate outside every image, the sum of two of them too
 
 // The first pixel of a row's window, or one step in depth from there.
-struct Place {
+struct alignas(16) Place {
     int64 offset;
     int32 y, x;
 };

@@ -44,7 +44,7 @@ __device__ __forceinline__ uint32 cell(const Cells& cells, int i)
 }
 #endif
 
-struct alignas(4 * sizeof(Entry)) Entries {
+struct alignas(16) Entries {
     Entry value[kEntriesAtOnce];
 };
 
@@ -88,7 +88,7 @@ __device__ __forceinline__ void add_products(const Entries* entries, const uint3
 }
 
 // table: rows of 256 cells for each segment of a filter. Cells are given as what loads take at once.
-extern "C" __global__ void __launch_bounds__(kThreads, 2)
+extern "C" __global__ void __launch_bounds__(kThreads, AXSIM_WIDE ? 1 : 2)
     float_segments(AXSIM_PROBLEM_PARAMETERS, AXSIM_RULES_PARAMETERS, const void* __restrict__ table)
 {
     const Problem p = AXSIM_PROBLEM;

@@ -1,3 +1,33 @@
+// Sums of table entries, sixteen bytes of products to a look-up. The kernel for everything that is not narrow.
+//
+// For one term, the entries that a tile's fixed operands f meet stand interleaved in shared memory,
+//
+//     buffer[stream operand a][group of lanes][lane] = T[a, f(group, lane)],    one row: 128 bytes
+//
+// eight groups of eight uint16 (or of four uint32). A thread has one group and ROWS rows of the stream; one load at
+// its row's operand gives all products of its lanes. The eight threads of a phase (a 16-byte load is served eight
+// threads at a time) have different groups, and so different banks, whatever their operands are: no conflicts.
+//
+// Two uint16 of a word are summed without being taken apart: `all += word` and `high += word >> 16` (an IADD and a
+// LEA.HI, on different pipes, where the compiler likes); in the end `high` is the sum of the upper ones and
+// `all - (high << 16)`, modulo 2^32, that of the lower ones. It is exact as long as the sums themselves fit 32 bits;
+// where int64 is asked for, the host splits the terms in time, and int32 is meant modulo 2^32.
+//
+// What bounds it: the bandwidth of shared memory, 128 bytes a cycle. Estimated, not yet measured, for ROWS = 24 and
+// the table in shared memory: a term of a tile of 768 x 64 takes 768 cycles for entries, 48 for the stream's bytes,
+// and 256 + 256 to fill the buffer (32 KiB read from the table, 32 KiB written; `fill` has no conflicts either): 1,328
+// cycles and a barrier for 49,152 look-ups, 35 a cycle, 8e12/s on 132 multiprocessors at 1.75 GHz, of 64 a cycle or
+// 15e12/s that shared memory would give if nothing had to be filled. Issue is no limit: about 400 instructions a warp
+// and term (SASS for sm_90: 24 LDS.128, 96 LEA.HI, 114 IMAD.IADD and IADD3, 83 to find addresses, 77 to fill), two
+// warps a scheduler, 800 of 1,328 cycles. At 4096^3 there are 384 tiles: three waves on 132 multiprocessors, 2.9 full.
+// With the table in the second-level cache (TABLE_SHARED 0) a fill reads 32 KiB from there or from the first level:
+// about 1,365 cycles at 24 bytes a cycle, which is then the bound.
+//
+// Registers: 8 sums a row, up to 192 of 255. Where windows are addressed on the fly or the table is read from global
+// memory there is room for 20 rows a thread, not 24. Shared memory: BUFFERS * 32 KiB, two slots of a term's operands,
+// 1 KiB, and the table's 128 KiB (TABLE_SHARED).
+//
+// Compile-time choices beside those of gather.cuh: ROWS (8, 20, 24), BUFFERS (1, 2), TABLE_SHARED (0, 1).
 #include "gather.cuh"
 
 constexpr int kThreads = 256;
@@ -229,7 +259,7 @@ extern "C" __global__ void __launch_bounds__(kThreads, 1)
         incoming.fetch();
 #if BUFFERS == 2
         // While one buffer is looked up in, the other is filled; half of the warps fill first, the other half last,
-        // so that the loads of one half are waited for while the other looks up.
+        // so that the loads of one half are waited for while the other looks up. Out of shared memory they come soon.
         const bool early = !TABLE_SHARED && threadIdx.x < kThreads / 2;
         fill(source, operands, buffers);
         incoming.stage(staged);
