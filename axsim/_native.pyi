@@ -4,6 +4,8 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+Doubles = NDArray[np.float64]
+
 class Table:
     """A folded product table, laid out for the kernels."""
 
@@ -38,6 +40,44 @@ def lookup(
     threads: int,
 ) -> None: ...
 def isa() -> str: ...
+def helpers() -> str: ...
+def extremes(x: NDArray[Any], threads: int) -> tuple[float, float, bool]: ...
+def quantise(
+    x: NDArray[Any], scale: Doubles, zero: Doubles, low: int, high: int, out: NDArray[np.uint8], threads: int
+) -> bool: ...
+def sum_bytes(q: NDArray[np.uint8], is_signed: bool, out: Doubles, threads: int) -> None: ...
+def sum_windows(
+    x: NDArray[np.uint8],
+    is_signed: bool,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    pad: tuple[int, int],
+    dilation: tuple[int, int],
+    pad_byte: int,
+    out: Doubles,
+    threads: int,
+) -> None: ...
+def scale_planes(
+    sums: NDArray[Any],
+    left: Doubles,
+    left_scale: float,
+    right_scale: Doubles,
+    zero: Doubles,
+    extra: Doubles,
+    bias: Doubles | None,
+    out: NDArray[Any],
+    threads: int,
+) -> None: ...
+def scale_rows(
+    sums: NDArray[Any],
+    left: Doubles,
+    left_scale: float,
+    right_scale: Doubles,
+    zero: Doubles,
+    extra: Doubles,
+    out: NDArray[Any],
+    threads: int,
+) -> None: ...
 
 class FloatRules:
     """Format, normaliser, rounding and special values of a float multiplier."""

@@ -2,4 +2,5 @@
 #include <nanobind/nanobind.h>
 
 void bind_integer(nanobind::module_ &m);
+void bind_quantise(nanobind::module_ &m);
 void bind_floating(nanobind::module_ &m);

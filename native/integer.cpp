@@ -16,6 +16,7 @@
 #include "kernels.h"
 #include "panel.h"
 #include "parallel.h"
+#include "team.h"
 #include "table.h"
 #include "tiles.h"
 
@@ -149,4 +150,5 @@ void bind_integer(nb::module_ &m) {
     m.def("lookup", &lookup, nb::arg("values"), nb::arg("a"), nb::arg("b"), nb::arg("out").noconvert(), nb::arg("threads"),
           "out[i] = values[a[i], b[i]].");
     m.def("isa", [] { return axsim::kernels().name; }, "The instruction set whose kernels run.");
+    m.def("helpers", &axsim::helpers_source, "Whose threads help: \"own\", or \"OpenMP\" where a runtime is loaded.");
 }

@@ -6,5 +6,6 @@
 NB_MODULE(_native, m) {
     m.doc() = "Compiled kernels of axsim.";
     bind_integer(m);
+    bind_quantise(m);
     bind_floating(m);
 }
