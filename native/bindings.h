@@ -3,3 +3,4 @@
 
 void bind_integer(nanobind::module_ &m);
 void bind_floating(nanobind::module_ &m);
+void bind_gemm(nanobind::module_ &m);

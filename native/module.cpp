@@ -7,4 +7,5 @@ NB_MODULE(_native, m) {
     m.doc() = "Compiled kernels of axsim.";
     bind_integer(m);
     bind_floating(m);
+    bind_gemm(m);
 }
