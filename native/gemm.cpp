@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <stdexcept>
 #include <type_traits>
 #include <vector>
@@ -12,24 +13,44 @@
 namespace axsim {
 namespace {
 
-// Steps of a part at a time: a kernel's vectors then stay in a first-level cache of 32 KiB.
-constexpr std::size_t kSteps = 256;
-constexpr std::size_t kRepeated = 192;   // rows expanded at a time: a block that stays in a second-level cache
-constexpr std::size_t kVectors = 1024;   // columns expanded at a time
+// What a kernel's vectors take up at a time: about a first-level cache.
+constexpr std::size_t kPanelBytes = 32U << 10;
+constexpr std::size_t kRepeated = 96;   // rows expanded at a time: a block that stays in a second-level cache
+constexpr std::size_t kVectors = 1024;  // columns expanded at a time
 constexpr std::size_t kTilesPerWorker = 3;
 constexpr std::size_t kStepsPerWorker = 3000000;  // a tenth of a millisecond, a few times the cost of a thread
+
+// Inlined, a function's __restrict promises are lost, and with them its vectorisation.
+#if defined(__GNUC__)
+#define AXSIM_APART __attribute__((noinline))
+#else
+#define AXSIM_APART
+#endif
 
 std::size_t ceil_div(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 std::size_t round_up(std::size_t a, std::size_t b) { return ceil_div(a, b) * b; }
 
+// Memory that lies at a multiple of 64 bytes, kGemmSlack longer than asked for; grows, and forgets what it held.
 template <class T>
-T *aligned(std::vector<std::uint8_t> &room, std::size_t size) {
-    constexpr std::size_t kLine = 64;
-    const std::size_t bytes = size * sizeof(T) + kGemmSlack + kLine;
-    if (room.size() < bytes) room.resize(bytes);
-    const std::size_t past = reinterpret_cast<std::uintptr_t>(room.data()) % kLine;
-    return reinterpret_cast<T *>(room.data() + (kLine - past) % kLine);
-}
+class Room {
+  public:
+    T *of(std::size_t size) {
+        constexpr std::size_t kLine = 64;
+        const std::size_t bytes = size * sizeof(T) + kGemmSlack;
+        if (bytes > bytes_) {
+            memory_.reset(new std::uint8_t[bytes + kLine]);
+            start_ = memory_.get() + (kLine - reinterpret_cast<std::uintptr_t>(memory_.get()) % kLine) % kLine;
+            bytes_ = bytes;
+        }
+        return get();
+    }
+    T *get() const { return reinterpret_cast<T *>(start_); }
+
+  private:
+    std::unique_ptr<std::uint8_t[]> memory_;
+    std::uint8_t *start_ = nullptr;
+    std::size_t bytes_ = 0;
+};
 
 // Steps that `depth` operand pairs take.
 std::size_t steps(const GemmPart &part, std::size_t depth) {
@@ -70,8 +91,9 @@ GemmPlan make_plan(const Product &p, const GemmFactors &factors, const GemmKerne
         if (!part.bytes || kernels.byte_sums == INT32_MAX) most = std::min(most, part.depth);
         steps_per_group = std::max(steps_per_group, steps(part, Panel::kGroup));
     }
-    // (As 16-bit sums of bytes are emptied in time, a piece of kSteps steps never fills 32 bits.)
-    most = std::min(most, std::max<std::size_t>(kSteps / std::max<std::size_t>(steps_per_group, 1), 1) * Panel::kGroup);
+    // (As 16-bit sums of bytes are emptied in time, such a piece never fills 32 bits.)
+    const std::size_t fit = kPanelBytes / sizeof(std::uint32_t) / kernels.columns;
+    most = std::min(most, std::max<std::size_t>(fit / std::max<std::size_t>(steps_per_group, 1), 1) * Panel::kGroup);
     const std::size_t equal = ceil_div(p.depth, ceil_div(p.depth, most));
     const std::size_t piece = std::min(most, round_up(equal, Panel::kGroup));
 
@@ -104,7 +126,7 @@ class Stretch {
     void take(const Side &side, const GemmFactors &factors, std::size_t batch, std::size_t begin, std::size_t rows,
               std::size_t k, std::size_t depth) {
         size_ = rows, depth_ = depth;
-        std::uint8_t *const bytes = aligned<std::uint8_t>(bytes_, Panel::size(rows, depth));
+        std::uint8_t *const bytes = bytes_.of(Panel::size(rows, depth));
         side.operand.pack(batch, begin, rows, k, depth, bytes);
         add_up(side.sums(factors), bytes);
         offsets_.resize(rows);
@@ -113,12 +135,12 @@ class Stretch {
 
     // Expands every part, `width` rows side by side.
     void expand(const Side &side, const GemmFactors &factors, const GemmKernels &kernels, std::size_t width) {
-        expanded_.resize(std::max(expanded_.size(), factors.parts.size()));
-        const std::uint8_t *const bytes = aligned<std::uint8_t>(bytes_, 0);
+        expanded_.resize(factors.parts.size());
+        const std::uint8_t *const bytes = bytes_.get();
         for (std::size_t i = 0; i < factors.parts.size(); ++i) {
             const GemmPart &part = factors.parts[i];
             const std::size_t panel = width * steps(part, depth_);
-            std::uint32_t *const to = aligned<std::uint32_t>(expanded_[i], ceil_div(size_, width) * panel);
+            std::uint32_t *const to = expanded_[i].of(ceil_div(size_, width) * panel);
             const GemmExpand run = part.bytes ? kernels.expand_bytes : kernels.expand_words;
             for (std::size_t row = 0; row < size_; row += width)
                 run(side.components(part), part.terms(), bytes + row * Panel::kGroup, size_,
@@ -129,8 +151,8 @@ class Stretch {
     std::size_t size() const { return size_; }
     std::size_t depth() const { return depth_; }
     // The expanded rows from `row` on, a multiple of the width.
-    const std::uint32_t *at(std::size_t part, std::size_t row, std::size_t steps) {
-        return aligned<std::uint32_t>(expanded_[part], 0) + row * steps;
+    const std::uint32_t *at(std::size_t part, std::size_t row, std::size_t steps) const {
+        return expanded_[part].get() + row * steps;
     }
     const std::int64_t *sums(std::size_t row) const { return sums_.data() + row; }
     const std::size_t *offsets(std::size_t row) const { return offsets_.data() + row; }
@@ -139,14 +161,17 @@ class Stretch {
     void add_up(const std::vector<std::int64_t> &sums, const std::uint8_t *bytes) {
         sums_.assign(size_, 0);
         if (sums.empty()) return;
-        for (std::size_t k = 0; k < depth_; k += Panel::kGroup)
-            for (std::size_t row = 0; row < size_; ++row)
-                for (std::size_t t = 0; t < std::min(Panel::kGroup, depth_ - k); ++t)
-                    sums_[row] += sums[bytes[k * size_ + row * Panel::kGroup + t]];
+        const std::int64_t *const of = sums.data();
+        std::size_t k = 0;
+        for (; k + Panel::kGroup <= depth_; k += Panel::kGroup)
+            for (std::size_t row = 0; row < size_; ++row, bytes += Panel::kGroup)
+                sums_[row] += of[bytes[0]] + of[bytes[1]] + of[bytes[2]] + of[bytes[3]];
+        for (std::size_t row = 0; row < size_; ++row, bytes += Panel::kGroup)
+            for (std::size_t t = 0; t < depth_ - k; ++t) sums_[row] += of[bytes[t]];
     }
 
-    std::vector<std::uint8_t> bytes_;
-    std::vector<std::vector<std::uint8_t>> expanded_;  // of each part
+    Room<std::uint8_t> bytes_;
+    std::vector<Room<std::uint32_t>> expanded_;  // of each part
     std::vector<std::int64_t> sums_;
     std::vector<std::size_t> offsets_;
     std::size_t size_ = 0, depth_ = 0;
@@ -158,31 +183,43 @@ struct Place {
     std::size_t row, column;
 };
 
+// to[j] (+)= 2**shift sums[j] + added[j], as numbers that wrap as the output does.
+template <class Out>
+AXSIM_APART void put_row(const std::int32_t *__restrict sums, const std::int64_t *__restrict added, unsigned shift,
+                         bool first, std::size_t columns, Out *__restrict to) {
+    using Bits = std::make_unsigned_t<Out>;
+    const auto scaled = [&](std::size_t j) { return static_cast<Bits>(static_cast<Out>(sums[j])) << shift; };
+    const auto all = [&](const auto &value) {
+        if (first)
+            for (std::size_t j = 0; j < columns; ++j) to[j] = static_cast<Out>(value(j));
+        else
+            for (std::size_t j = 0; j < columns; ++j) to[j] = static_cast<Out>(value(j) + static_cast<Bits>(to[j]));
+    };
+    if (added == nullptr)
+        all(scaled);
+    else
+        all([&](std::size_t j) { return scaled(j) + static_cast<Bits>(added[j]); });
+}
+
 // Writes the sums of a register tile or adds them to what is there; with `own`, also what each row and column adds.
 template <class Out>
 void write(const std::int32_t *sums, const GemmKernels &kernels, unsigned shift, const Place &place, bool own,
            bool first, Out *out) {
-    using Bits = std::make_unsigned_t<Out>;  // wraps as the output does
     const std::size_t rows = std::min(kernels.rows, place.repeated.size() - place.row);
     const std::size_t columns = std::min(kernels.columns, place.vectors.size() - place.column);
     const std::size_t *const down = place.repeated.offsets(place.row), *const across = place.vectors.offsets(place.column);
     const std::int64_t *const row_sums = place.repeated.sums(place.row);
     const std::int64_t *const column_sums = place.vectors.sums(place.column);
     const bool neighbours = across[columns - 1] - across[0] == columns - 1;
+    std::int64_t added[kMostGemmColumns];
     for (std::size_t i = 0; i < rows; ++i, sums += kernels.columns) {
-        Bits total[kMostGemmColumns];
-        for (std::size_t j = 0; j < columns; ++j) total[j] = static_cast<Bits>(static_cast<Out>(sums[j])) << shift;
         if (own)
-            for (std::size_t j = 0; j < columns; ++j) total[j] += static_cast<Bits>(row_sums[i] + column_sums[j]);
-        Out *const to = out + down[i];
-        if (!neighbours)
-            for (std::size_t j = 0; j < columns; ++j)
-                to[across[j]] = static_cast<Out>(first ? total[j] : total[j] + static_cast<Bits>(to[across[j]]));
-        else if (first)
-            for (std::size_t j = 0; j < columns; ++j) to[across[0] + j] = static_cast<Out>(total[j]);
+            for (std::size_t j = 0; j < columns; ++j) added[j] = row_sums[i] + column_sums[j];
+        if (neighbours)
+            put_row(sums, own ? added : nullptr, shift, first, columns, out + down[i] + across[0]);
         else
             for (std::size_t j = 0; j < columns; ++j)
-                to[across[0] + j] = static_cast<Out>(total[j] + static_cast<Bits>(to[across[0] + j]));
+                put_row(sums + j, own ? added + j : nullptr, shift, first, 1, out + down[i] + across[j]);
     }
 }
 
@@ -207,6 +244,7 @@ void multiply_block(const GemmPlan &plan, const GemmFactors &factors, const Gemm
             for (std::size_t row = 0; row < repeated.size(); row += kernels.rows)
                 visit(Place{repeated, vectors, row, column});
     };
+    const bool own = !factors.left_sums.empty() || !factors.right_sums.empty();
     for (std::size_t i = 0; i < factors.parts.size(); ++i) {
         const GemmPart &part = factors.parts[i];
         const GemmRun run = part.bytes ? kernels.bytes[plan.repeated.left] : kernels.words;
@@ -214,7 +252,7 @@ void multiply_block(const GemmPlan &plan, const GemmFactors &factors, const Gemm
         each_place([&](const Place &place) {
             run(repeated.at(i, place.row, all), vectors.at(i, place.column, all), all, chunk(part, kernels, all),
                 scratch.sums);
-            write(scratch.sums, kernels, part.shift, place, i == 0, first && i == 0, out);
+            write(scratch.sums, kernels, part.shift, place, own && i == 0, first && i == 0, out);
         });
     }
     if (factors.parts.empty())
