@@ -286,8 +286,8 @@ template <class Out>
 Schedule multiply(const Product &product, const GemmFactors &factors, Out *out, int threads) {
     const GemmKernels &kernels = gemm_kernels();
     for (const GemmPart &part : factors.parts)
-        if (part.bytes && kernels.byte_sums == 0)
-            throw std::invalid_argument("factors are in bytes, which these kernels do not multiply");
+        if (part.bytes && factors.byte_sums > kernels.byte_sums)
+            throw std::invalid_argument("factors are in bytes whose sums these kernels do not hold");
     if (product.batch == 0 || product.left_axis.size == 0 || product.right_axis.size == 0) return {};
     if (product.depth == 0) {
         std::fill(out, out + product.batch * product.left_axis.size * product.right_axis.size, Out{0});

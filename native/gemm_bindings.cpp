@@ -72,12 +72,12 @@ void bind_gemm(nb::module_ &m) {
         .def(
             "__init__",
             [](GemmFactors *self, const std::vector<const GemmPart *> &parts, const Sums &left_sums,
-               const Sums &right_sums) {
-                GemmFactors factors{unless_zero(left_sums), unless_zero(right_sums), {}};
+               const Sums &right_sums, std::int32_t byte_sums) {
+                GemmFactors factors{byte_sums, unless_zero(left_sums), unless_zero(right_sums), {}};
                 for (const GemmPart *part : parts) factors.parts.push_back(*part);
                 new (self) GemmFactors(std::move(factors));
             },
-            nb::arg("parts"), nb::arg("left_sums"), nb::arg("right_sums"));
+            nb::arg("parts"), nb::arg("left_sums"), nb::arg("right_sums"), nb::arg("byte_sums"));
     m.def("factored_gemm", &gemm, nb::arg("factors"), nb::arg("a"), nb::arg("b"), nb::arg("a_index"),
           nb::arg("b_index"), nb::arg("out").noconvert(), nb::arg("threads"),
           "out[i] = a[a_index[i]] @ b[b_index[i]] from the factors; returns (tiles, workers) used.");

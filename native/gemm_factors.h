@@ -34,6 +34,8 @@ struct GemmPart {
 
 // T[a, b] = left_sums[a] + right_sums[b] + sum over parts and terms of 2**shift left[a] right[b]
 struct GemmFactors {
+    // The largest magnitude that sums of bytes may reach, for which the depths of parts in bytes hold.
+    std::int32_t byte_sums;
     std::vector<std::int64_t> left_sums, right_sums;  // 256 each; empty where all are 0
     std::vector<GemmPart> parts;
 };

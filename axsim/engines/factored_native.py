@@ -39,5 +39,5 @@ def _factors(form: IntegerForm) -> _native.Factors:
     factors = _laid_out.get(form)
     if factors is None:
         parts = [_native.FactorsPart(p.left, p.right, p.shift, p.depth, p.bytes) for p in form.parts]
-        factors = _laid_out[form] = _native.Factors(parts, form.left_sums, form.right_sums)
+        factors = _laid_out[form] = _native.Factors(parts, form.left_sums, form.right_sums, form.byte_sums)
     return factors

@@ -64,11 +64,18 @@ class IntegerPart:
 
 @dataclass(frozen=True, eq=False)
 class IntegerForm:
-    """``T[a, b] = left_sums[a] + right_sums[b] +`` the products of all parts, each times its power of two."""
+    """``T[a, b] = left_sums[a] + right_sums[b] +`` the products of all parts, each times its power of two.
+
+    Attributes:
+        parts: at most one of words and one of bytes for each power of two.
+        left_sums, right_sums: int64 (256,).
+        byte_sums: the largest magnitude that sums of bytes may reach: what the depth of parts in bytes is for.
+    """
 
     parts: tuple[IntegerPart, ...]
     left_sums: Integers
     right_sums: Integers
+    byte_sums: int
 
     @property
     def products(self) -> int:
@@ -151,7 +158,8 @@ def integer_form(
     for fitted in (fitted for group, _ in groups for fitted in group):
         own_left, own_right = fitted.sums()
         left_sums, right_sums = left_sums + own_left, right_sums + own_right
-    return IntegerForm(tuple(_part(*group, byte_sums) for group in groups), left_sums, right_sums)
+    parts = tuple(_part(*group, byte_sums) for group in groups)
+    return IntegerForm(parts, left_sums, right_sums, byte_sums)
 
 
 def _as_bytes(term: Term) -> _Fitted | None:
