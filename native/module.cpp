@@ -8,4 +8,5 @@ NB_MODULE(_native, m) {
     bind_integer(m);
     bind_quantise(m);
     bind_floating(m);
+    bind_gemm(m);
 }
