@@ -32,6 +32,48 @@ def conv2d(
     pad_byte: int,
     threads: int,
 ) -> tuple[int, int]: ...
+
+class FactorsPart:
+    """Terms whose exact products are added up together."""
+
+    def __init__(
+        self, left: NDArray[np.int16], right: NDArray[np.int16], shift: int, depth: int, bytes: bool
+    ) -> None: ...
+
+class Factors:
+    """A folded product table's factors, laid out for the kernels."""
+
+    def __init__(
+        self,
+        parts: Sequence[FactorsPart],
+        left_sums: NDArray[np.int64],
+        right_sums: NDArray[np.int64],
+        byte_sums: int,
+    ) -> None: ...
+
+def factored_gemm(
+    factors: Factors,
+    a: NDArray[np.uint8],
+    b: NDArray[np.uint8],
+    a_index: NDArray[np.int64],
+    b_index: NDArray[np.int64],
+    out: NDArray[Any],
+    threads: int,
+) -> tuple[int, int]: ...
+def factored_conv2d(
+    factors: Factors,
+    x: NDArray[np.uint8],
+    w: NDArray[np.uint8],
+    out: NDArray[Any],
+    stride: tuple[int, int],
+    pad: tuple[int, int],
+    dilation: tuple[int, int],
+    groups: int,
+    pad_byte: int,
+    threads: int,
+) -> tuple[int, int]: ...
+def byte_sums() -> int: ...
+def gemm_isa() -> str: ...
 def lookup(
     values: NDArray[np.int32],
     a: NDArray[np.uint8],

@@ -107,7 +107,7 @@ class FactoredTable:
         return self.integer_form(_native.byte_sums())
 
     def parts(self, carrier: str) -> tuple[Part, ...]:
-        """The table's terms for the library that multiplies the type ``carrier``: "int8", "float32", "float64".
+        """The terms for the library that multiplies ``carrier``: "int8", "float32", "float64".
 
         Raises:
             ValueError: there is no such carrier.
@@ -119,8 +119,8 @@ class FactoredTable:
         return self._parts[carrier]
 
     def depth(self, carrier: str) -> int:
-        """How many operand pairs can be summed exactly in one product of that type; 0 if not even one, or there
-        is no such product.
+        """How many operand pairs can be summed exactly in one product of that type; 0 if not even one, or no
+        such product.
 
         Raises:
             ValueError: there is no such carrier.

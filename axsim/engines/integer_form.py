@@ -69,7 +69,7 @@ class IntegerForm:
     Attributes:
         parts: at most one of words and one of bytes for each power of two.
         left_sums, right_sums: int64 (256,).
-        byte_sums: the largest magnitude that sums of bytes may reach: what the depth of parts in bytes is for.
+        byte_sums: the largest magnitude that sums of bytes reach: what the depth of parts in bytes is for.
     """
 
     parts: tuple[IntegerPart, ...]
@@ -102,7 +102,7 @@ class _Fitted(NamedTuple):
     right_constant: int
 
     def lowered(self, shift: int, left_most: int, right_most: int) -> _Fitted:
-        """With as much of its power of two beyond ``shift`` in the components as fits: more terms share one."""
+        """As much of its power of two beyond ``shift`` in the components as fits: more terms share one."""
         left, right, own = self.fitted
         while own > shift:
             largest = int(np.abs(left).max()), int(np.abs(right).max())

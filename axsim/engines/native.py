@@ -51,7 +51,7 @@ def conv2d(
 
 
 def gemm_with(kernel: Callable[..., object], a: Bytes, b: Bytes, accumulator: DTypeLike) -> NDArray[Any]:
-    """``gemm`` by a function of ``_native`` that takes matrices, which of them meet, the result and threads."""
+    """``gemm`` by a function of ``_native`` of matrices, which of them meet, the result and threads."""
     (m, k), n = a.shape[-2:], b.shape[-1]
     batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     if b.ndim == 2:  # one right operand for all: one tall product

@@ -24,6 +24,8 @@ SOURCES: dict[str, tuple[Path, Sequence[str]]] = {
     "gemm": (NATIVE / "gemm.cpp", ()),
     "factors": (NATIVE / "gemm_factors.cpp", ()),
     "panel": (NATIVE / "panel.cpp", ()),
+    "pool": (NATIVE / "pool.cpp", ()),
+    "team": (NATIVE / "team.cpp", ()),
     "any": (NATIVE / "gemm_portable.cpp", ("-U__SSE2__", "-Dportable_gemm=any_gemm")),
     "portable": (NATIVE / "gemm_portable.cpp", ()),
     "avx2": (NATIVE / "gemm_avx2.cpp", ("-mavx2", "-mfma") if X86 else ()),
@@ -49,7 +51,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     with ThreadPoolExecutor(2) as pool:
         objects = list(pool.map(build, SOURCES))
-    run([*checked, "-pthread", *objects, "-o", str(folder / "driver")])
+    run([*checked, "-pthread", *objects, "-ldl", "-o", str(folder / "driver")])
     return folder / "driver"
 
 
