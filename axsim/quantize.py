@@ -12,6 +12,7 @@ Parameters are numbers of the host: making them from an array on a GPU waits for
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,6 +20,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from axsim._arrays import accept
+from axsim.engines import NATIVE_IS_BUILT
+from axsim.threads import get_num_threads
+
+if NATIVE_IS_BUILT:
+    from axsim import _native
 
 Method = Literal["minmax", "percentile"]
 Float = NDArray[np.float64]
@@ -144,7 +150,11 @@ def symmetric(
     (array,), _, context = accept(**{name: x})
     _check_floats(name, array)
     with context:
-        _, high = _range(name, np.abs(array), axis, method, percentile)
+        if method == "percentile":
+            _, high = _range(name, np.abs(array), axis, method, percentile)
+        else:
+            low, high = _range(name, array, axis, method, percentile)
+            high = np.maximum(-low, high)
     qmax = integer_range(bits, True)[1]
     scale = _safe_scale(high / qmax)
     return QuantParams(scale, np.zeros(scale.shape, np.int64), -qmax, qmax, axis)
@@ -164,18 +174,13 @@ def quantize(x: Any, params: QuantParams, *, name: str = "x") -> Any:
         raise TypeError(f"params is {params!r}, expected what affine() or symmetric() returns")
     (array,), wrap, context = accept(**{name: x})
     _check_floats(name, array)
-    if type(array) is not np.ndarray:
-        from axsim.engines.cuda import device
+    if type(array) is np.ndarray:
+        return wrap(_to_integers(name, array, params))
+    from axsim.engines.cuda import device
 
-        _along(params.scale, params, array, name)
-        with context:
-            return wrap(device.quantised_by(name, array, params))
-    _check_finite(name, array)
-    with np.errstate(over="ignore"):  # a quotient beyond float64 is clipped like any other large one
-        q = np.divide(array, _along(params.scale, params, array, name), dtype=np.float64)
-    q = np.rint(q, out=q if q.ndim else None)
-    q = np.clip(q + _along(params.zero_point, params, array, name), params.qmin, params.qmax)
-    return wrap(np.asarray(q).astype(params.dtype))
+    _along(params.scale, params, array, name)  # checks the number of channels
+    with context:
+        return wrap(device.quantised_by(name, array, params))
 
 
 def dequantize(q: Any, params: QuantParams) -> Any:
@@ -196,9 +201,44 @@ def dequantize(q: Any, params: QuantParams) -> Any:
         if type(array) is not np.ndarray:
             from axsim.engines.cuda import device
 
-            scale, zero = device.constants(params)
+            scale, zero = (values.reshape(scale.shape) for values in device.constants(params))
         values = (array - _along(zero, params, array, "q")) * _along(scale, params, array, "q")
         return wrap(np.asarray(values) if isinstance(values, np.generic) else values)
+
+
+def to_integers_by_numpy(name: str, array: NDArray[Any], params: QuantParams) -> NDArray[Any]:
+    """:func:`quantize`, in NumPy."""
+    _check_finite(name, array)
+    with np.errstate(over="ignore"):  # a quotient beyond float64 is clipped like any other large one
+        q = np.divide(array, _along(params.scale, params, array, name), dtype=np.float64)
+    q = np.rint(q, out=q if q.ndim else None)
+    q = np.clip(q + _along(params.zero_point, params, array, name), params.qmin, params.qmax)
+    return np.asarray(q).astype(params.dtype)
+
+
+def to_integers_by_kernel(name: str, array: NDArray[Any], params: QuantParams) -> NDArray[Any]:
+    """:func:`quantize`, in one pass of compiled code."""
+    _along(params.scale, params, array, name)  # checks the number of channels
+    if params.axis is None:
+        view = 1, 1, array.size
+    else:
+        axis = params.axis % array.ndim
+        view = math.prod(array.shape[:axis]), array.shape[axis], math.prod(array.shape[axis + 1 :])
+    q = np.empty(array.shape, params.dtype)
+    if not _native.quantise(
+        _plain(array).reshape(view),
+        params.scale.reshape(-1),
+        params.zero_point.reshape(-1).astype(np.float64),
+        params.qmin,
+        params.qmax,
+        q.view(np.uint8),
+        get_num_threads(),
+    ):
+        raise _not_finite(name)
+    return q
+
+
+_to_integers = to_integers_by_kernel if NATIVE_IS_BUILT else to_integers_by_numpy
 
 
 def _along(values: NDArray[Any], params: QuantParams, array: NDArray[Any], name: str) -> NDArray[Any]:
@@ -235,10 +275,8 @@ def _range(
         flat = first.reshape(len(first), int(np.prod(first.shape[1:])))
     if flat.size == 0:
         low = high = np.zeros(len(flat))
-    elif method == "minmax":  # NaN passes through both
-        low, high = (_on_host(extreme).astype(np.float64) for extreme in (flat.min(axis=1), flat.max(axis=1)))
-        if not np.isfinite([low, high]).all():
-            raise _not_finite(name)
+    elif method == "minmax":
+        low, high = _extremes(name, flat)
     else:
         values = _on_host(flat)
         _check_finite(name, values)
@@ -274,10 +312,27 @@ def _check_floats(name: str, array: NDArray[Any]) -> None:
 
 
 def _check_finite(name: str, array: NDArray[Any]) -> None:
-    # NaN passes through min and max, so that no array of flags is needed.
-    if array.size and not (np.isfinite(array.min()) and np.isfinite(array.max())):
+    if array.size:
+        _extremes(name, array.reshape(1, -1))
+
+
+def _extremes(name: str, rows: NDArray[Any]) -> tuple[Float, Float]:
+    """The least and the greatest number of each row, in float64; ValueError if one is not finite."""
+    if NATIVE_IS_BUILT and type(rows) is np.ndarray and len(rows) == 1:
+        low, high, finite = _native.extremes(_plain(rows), get_num_threads())
+        lows, highs = np.array([low]), np.array([high])
+    else:  # NaN passes through min and max, so that no array of flags is needed
+        lows, highs = (_on_host(ends).astype(np.float64) for ends in (rows.min(axis=1), rows.max(axis=1)))
+        finite = bool(np.isfinite([lows, highs]).all())
+    if not finite:
         raise _not_finite(name)
+    return lows, highs
 
 
 def _not_finite(name: str) -> ValueError:
     return ValueError(f"{name} holds NaN or infinity, which no integer stands for; clean or clip it first")
+
+
+def _plain(array: NDArray[Any]) -> NDArray[Any]:
+    """C-contiguous and in the byte order of the machine, as compiled code takes it."""
+    return np.ascontiguousarray(array, array.dtype.newbyteorder("="))

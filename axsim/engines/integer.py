@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from axsim.engines import host, zero_points
+from axsim.engines import host
 from axsim.engines.fold import FoldedTable, Limits, fold
 from axsim.engines.geometry import Geometry
-from axsim.engines.host import Place, Quantised, Unquantised
 from axsim.engines.options import Options, Quantisation, Rule, result_dtype
+from axsim.engines.place import Place, Quantised, Unquantised
 from axsim.engines.planner import Plan, Subject, Work
 from axsim.errors import AccumulatorOverflowError
 from axsim.multipliers import Multiplier
@@ -69,9 +69,7 @@ def multiply(multiplier: Multiplier, a: Array, b: Array, options: Options) -> Ar
     products = call.place.select(options.engine).lookup(call.table, *call.bytes)
     if call.quantised is None:
         return products.astype(call.out_dtype, copy=False)
-    left, right = call.quantised
-    total = zero_points.lookup(products, call.a, call.b, left.zero, right.zero)
-    return _scaled(total, left.scale, right.scale, None, call.out_dtype)
+    return call.place.scaled_lookup(products, *call.quantised, call.out_dtype)
 
 
 def matmul(multiplier: Multiplier, a: Array, b: Array, options: Options) -> Array:
@@ -82,9 +80,7 @@ def matmul(multiplier: Multiplier, a: Array, b: Array, options: Options) -> Arra
     sums = engine.gemm(call.table, *call.bytes, call.accumulator)
     if call.quantised is None:
         return sums
-    left, right = call.quantised
-    total = zero_points.gemm(sums, call.a, call.b, left.zero, right.zero)
-    return _scaled(total, left.scale, right.scale, None, call.out_dtype)
+    return call.place.scaled_gemm(sums, *call.quantised, call.out_dtype)
 
 
 def conv2d(
@@ -100,11 +96,7 @@ def conv2d(
         if bias is not None:
             sums += bias.astype(sums.dtype)[:, None, None]
         return sums
-    shift = None if bias is None else bias[:, None, None]
-    left, right = call.quantised
-    total = zero_points.conv2d(sums, call.a, call.b, geometry, left.zero, right.zero)
-    w_scale = right.scale[:, None, None] if right.scale.ndim else right.scale
-    return _scaled(total, left.scale, w_scale, shift, call.out_dtype)
+    return call.place.scaled_conv2d(sums, *call.quantised, geometry, bias, call.out_dtype)
 
 
 def explain_matmul(multiplier: Multiplier, a: Array, b: Array, options: Options) -> Plan:
@@ -127,20 +119,6 @@ def place_of(array: Array) -> Place:
     from axsim.engines.cuda import device
 
     return device
-
-
-def _scaled(
-    total: Array, a_scale: Array, b_scale: Array, bias: Array | None, out_dtype: np.dtype[Any]
-) -> Array:
-    """``s_a s_b total + bias`` in float64, rounded once to ``out_dtype``."""
-    # One scale after the other: their product could overflow, and 0 times infinity is not 0.
-    y = total.astype(np.float64)
-    y *= a_scale
-    y *= b_scale
-    if bias is not None:
-        y += bias
-    scaled: Array = y.astype(out_dtype, copy=False)
-    return scaled
 
 
 def _prepare(

@@ -1,4 +1,4 @@
-"""What an operation needs besides sums, for arrays on a GPU: ``axsim.engines.host`` again, on the device.
+"""The place of arrays on a GPU: ``axsim.engines.host`` again, on the device.
 
 Scales and zero points never leave the device. Outside of a capture an operation looks at one small array of
 flags, if floats are quantised, or at extremes, where a circuit takes less than its operands' type holds or a
@@ -15,10 +15,15 @@ import numpy as np
 
 from axsim.engines.cuda.planner import choose, plan, select
 from axsim.engines.cuda.runtime import Runtime, current
-from axsim.engines.host import Quantised, Unquantised
+from axsim.engines.epilogue import conv2d_by_arrays as scaled_conv2d
+from axsim.engines.epilogue import gemm_by_arrays as scaled_gemm
+from axsim.engines.epilogue import scaled_lookup
+from axsim.engines.place import Quantised, Unquantised
 from axsim.quantize import QuantParams
 
-__all__ = ["choose", "extremes", "plan", "quantised", "select"]
+__all__ = [
+    "choose", "extremes", "plan", "quantised", "scaled_conv2d", "scaled_gemm", "scaled_lookup", "select"
+]  # fmt: skip
 
 _SOURCE = "quantize.cu"
 _THREADS = 256
