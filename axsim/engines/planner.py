@@ -22,9 +22,10 @@ from numpy.typing import DTypeLike, NDArray
 
 from axsim.engines import NATIVE_IS_BUILT, Engine, Sums, factored, select
 from axsim.engines.costs import current_costs
-from axsim.engines.factored_table import CARRIERS, FactoredTable, found_form, known_form
+from axsim.engines.factored_table import CARRIERS, FactoredTable, found_form, has_no_factors, known_form
 from axsim.engines.fold import FoldedTable
 from axsim.engines.geometry import Geometry
+from axsim.tables.factor import MAX_TERMS
 from axsim.tables.product import ProductTable
 from axsim.threads import get_num_threads
 
@@ -153,7 +154,7 @@ def choose(name: str, work: Work, subject: Subject) -> Sums:
     known = known_form(*subject)
     if known is None:
         return looked_up
-    choice = _choice(_candidates(work, known))
+    choice = _choice(_candidates(work, subject, known))
     return (
         FactoredSums(known, choice.removeprefix("factored ")) if choice.startswith("factored") else looked_up
     )
@@ -165,7 +166,7 @@ def plan(name: str, work: Work, subject: Subject) -> Plan:
     times = f"{matrices} times " if matrices != 1 else ""
     size = f"{times}{m} x {k} by {k} x {n}, {work.products:.3g} products"
     types = f"{subject.a_dtype} by {subject.b_dtype}"
-    candidates = _candidates(work, known_form(*subject))
+    candidates = _candidates(work, subject, known_form(*subject))
     choice, origin = _choice(candidates), current_costs().origin
     if work.products < SMALL:
         choice = "native" if NATIVE_IS_BUILT else "reference"
@@ -207,7 +208,7 @@ def features(engine: str, work: Work, form: FactoredTable | None, threads: int) 
     return 1, terms * work.products / threads, (1 + terms) * left, (1 + terms) * right, pieces * sums
 
 
-def _candidates(work: Work, form: FactoredTable | None) -> list[Candidate]:
+def _candidates(work: Work, subject: Subject, form: FactoredTable | None) -> list[Candidate]:
     native = (
         Candidate("native", predict("native", work), "looks products up")
         if NATIVE_IS_BUILT
@@ -215,7 +216,11 @@ def _candidates(work: Work, form: FactoredTable | None) -> list[Candidate]:
     )
     reference = Candidate("reference", predict("reference", work), "NumPy look-ups")
     if form is None:
-        why = "no exact factors of the table are known; engine='factored' searches for them"
+        why = (
+            f"the table has no exact factors of at most {MAX_TERMS} terms"
+            if has_no_factors(subject.product, subject.a_dtype, subject.b_dtype)
+            else "no exact factors of the table are known; engine='factored' searches for them"
+        )
         return [native, Candidate("factored", None, why), reference]
     return [native, *(_factored(work, form, carrier) for carrier in CARRIERS), reference]
 

@@ -18,6 +18,7 @@ from axsim.engines.fold import fold
 from axsim.engines.geometry import geometry
 from axsim.engines.planner import FactoredSums, Subject, Work
 from axsim.errors import TableError
+from axsim.tables.factor import MAX_TERMS
 
 UINT8, INT8 = np.dtype(np.uint8), np.dtype(np.int8)
 BIG = Work(1, 1024, 1024, 1024)
@@ -256,6 +257,24 @@ def test_the_explanation_names_candidates_costs_and_choice() -> None:
     small = axsim.explain(a[:4, :4], a[:4, :4], "1446")
     assert small.choice == "native"
     assert "are not planned" in small.costs
+
+
+def test_no_factors_are_told_from_unknown_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    def why(own: Subject) -> str:
+        assert planner.plan("a name", BIG, own).candidates[1].seconds is None
+        return planner.plan("a name", BIG, own).candidates[1].note
+
+    for name in ("L40", "12N4"):
+        assert why(subject(name)) == f"the table has no exact factors of at most {MAX_TERMS} terms"
+    table = random_table(1)
+    unknown = Subject(table, fold(table, UINT8, UINT8), UINT8, UINT8)
+    assert "are known; engine='factored' searches" in why(unknown)
+
+    def missing() -> Any:
+        raise TableError("factors.npz cannot be read")
+
+    monkeypatch.setattr(factored_table, "library", missing)
+    assert "are known" in why(subject("L40"))
 
 
 def test_what_cannot_be_explained() -> None:
