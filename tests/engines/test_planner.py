@@ -32,7 +32,9 @@ def subject(name: str, a: np.dtype = UINT8, b: np.dtype = UINT8) -> Subject:
 @pytest.fixture(autouse=True)
 def built_in_costs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever was measured here, and whatever another test made of the thread count."""
-    monkeypatch.setattr(planner, "current_costs", lambda: costs.Costs(costs.BUILT_IN, "built in"))
+    monkeypatch.setattr(
+        planner, "current_costs", lambda: costs.Costs(costs.BUILT_IN, "built in", measured=True)
+    )
     monkeypatch.setattr(planner, "get_num_threads", lambda: 1)
     monkeypatch.setattr(factored, "int8_is_exact", lambda: False)
 
@@ -74,7 +76,7 @@ def test_large_products_take_the_engine_that_is_predicted_to_be_fastest() -> Non
 def test_an_advantage_below_the_margin_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     for share, taken in ((0.75, True), (0.85, False)):
         times = {"native": 1.0, "reference": 9.0, "factored float32": share, "factored float64": 2.0}
-        monkeypatch.setattr(planner, "predict", lambda engine, *_, times=times: times[engine])
+        monkeypatch.setattr(planner, "predict", lambda engine, *_, times=times, **__: times[engine])
         assert isinstance(planner.choose("auto", BIG, subject("exact8")), FactoredSums) == taken
 
 
