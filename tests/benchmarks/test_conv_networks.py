@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -83,7 +84,7 @@ def test_networks(
     for r in rows:
         assert len(r["layer_seconds"]) == len(r["layers"])
         assert r["images_per_second"] == pytest.approx(r["batch"] / r["seconds"]["median"])
-        assert sum(r["layer_seconds"]) < 10 * r["seconds"]["median"]
+        assert min(r["layer_seconds"]) > 0
     assert (tmp_path / "networks.png").read_bytes().startswith(b"\x89PNG")
     assert "images/s" in capsys.readouterr().out
 
@@ -94,13 +95,10 @@ def test_large_networks_are_run_with_one_image_if_it_is_to_be_quick() -> None:
     assert networks.batches(large, quick=False) == networks.batches(TINY, quick=True) == (1, 32)
 
 
-def test_the_first_pass_does_not_count() -> None:
+def test_the_first_pass_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([0.0, 9.0, 9.0, 9.0, 10.0, 11.0, 11.0, 14.0])  # begin and end of two layers, twice
+    monkeypatch.setattr(networks, "time", SimpleNamespace(perf_counter=lambda: next(times)))
     run = networks.Pass([lambda: None, lambda: None])
-    original, networks.time.perf_counter = networks.time.perf_counter, lambda: next(times)
-    try:
-        run()
-        run()
-    finally:
-        networks.time.perf_counter = original
+    run()
+    run()
     assert run.medians() == [1.0, 3.0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import time
+from collections.abc import Callable
 
 import pytest
 
@@ -14,42 +14,62 @@ from benchmarks import timing
 from benchmarks.timing import Timing, interleaved, machine, threads_set_to
 
 
-def test_calls_take_turns_and_medians_are_theirs() -> None:
-    order: list[str] = []
+class Clock:
+    """Time that passes only where a call takes it."""
 
-    def call(name: str, seconds: float) -> None:
-        order.append(name)
-        time.sleep(seconds)
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.order: list[str] = []
 
-    times = interleaved(
-        {"long": lambda: call("long", 0.021), "longer": lambda: call("longer", 0.04)}, rounds=4, seconds=10
-    )
-    assert order == ["long", "longer"] * 5  # the first time untimed
+    def perf_counter(self) -> float:
+        return self.now
+
+    def call(self, name: str, seconds: float) -> Callable[[], None]:
+        def call() -> None:
+            self.now += seconds
+            self.order.append(name)
+
+        return call
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(timing, "time", clock)
+    return clock
+
+
+def test_calls_take_turns_and_medians_are_theirs(clock: Clock) -> None:
+    calls = {"long": clock.call("long", 0.03), "longer": clock.call("longer", 0.04)}
+    times = interleaved(calls, rounds=4, seconds=10)
+    assert clock.order == ["long", "longer"] * 5  # the first time untimed
     assert times["longer"].rounds == 4
-    assert times["long"].lower <= times["long"].median <= times["long"].upper
-    assert times["longer"].median >= 0.04 > times["long"].lower >= 0.021
+    assert (times["long"].median, times["longer"].median) == pytest.approx((0.03, 0.04))
 
 
-def test_short_calls_are_repeated_and_their_mean_counts() -> None:
-    count = 0
+def test_short_calls_are_repeated_and_their_mean_counts(clock: Clock) -> None:
+    times = interleaved({"short": clock.call("short", 1e-4)}, rounds=3, seconds=10)
+    assert len(clock.order) == 1 + 3 * (1 + 20)  # to begin with; and once untimed, for 2 ms timed
+    assert times["short"].median == pytest.approx(1e-4)
+
+
+def test_a_short_call_is_timed_once_it_has_settled(clock: Clock) -> None:
+    settling = iter([0.0, 0.01, 0.004, 0.01, 0.004, 0.01, 0.004])
 
     def call() -> None:
-        nonlocal count
-        count += 1
-        time.sleep(1e-4)
+        clock.now += next(settling)
 
-    times = interleaved({"short": call}, rounds=3, seconds=10)
-    assert 3 * 4 < count < 3 * 40
-    assert 1e-4 <= times["short"].median < 1e-3
+    assert interleaved({"x": call}, rounds=3, seconds=10)["x"].median == pytest.approx(0.004)
 
 
-def test_no_round_is_begun_after_the_time_is_up() -> None:
-    assert interleaved({"x": lambda: time.sleep(0.01)}, rounds=1000, seconds=0)["x"].rounds == 3
+def test_no_round_is_begun_after_the_time_is_up(clock: Clock) -> None:
+    assert interleaved({"x": clock.call("x", 0.1)}, rounds=1000, seconds=0)["x"].rounds == 3
+    assert interleaved({"x": clock.call("x", 0.1)}, rounds=1000, seconds=0.95)["x"].rounds == 10
 
 
-def test_a_long_call_is_timed_once() -> None:
-    calls = {"long": lambda: time.sleep(0.03), "short": lambda: time.sleep(0.001)}
-    times = interleaved(calls, rounds=3, seconds=10, long=0.02)
+def test_a_long_call_is_timed_once(clock: Clock) -> None:
+    calls = {"long": clock.call("long", 0.4), "short": clock.call("short", 0.2)}
+    times = interleaved(calls, rounds=3, seconds=10, long=0.3)
     assert (times["long"].rounds, times["short"].rounds) == (1, 3)
     assert times["long"] == Timing(*[times["long"].median] * 3, rounds=1)
 
