@@ -47,7 +47,7 @@ def test_every_engine_is_measured(monkeypatch: pytest.MonkeyPatch, threads: int)
     assert isa in ("", *runnable_isas())
     assert measured.keys() == {"matmul", "conv2d"}
     for engines in measured.values():
-        assert engines.keys() >= {"native", "factored float32", "factored float64"}
+        assert engines.keys() >= {"native", "factored native", "factored float32", "factored float64"}
         assert "factored int8" not in engines
         for engine, costs in engines.items():
             assert len(costs) == FEATURES[engine]
