@@ -191,7 +191,7 @@ def test_a_program_measures_once_and_the_next_one_not_at_all(tmp_path: Path) -> 
     program = (
         "import numpy as np, axsim\n"
         "from axsim.engines import calibrate, first_use\n"
-        "calibrate.SECONDS, first_use.WORTH, calibrate.is_busy = 0.1, 1e-3, lambda: False\n"
+        "calibrate.SECONDS, first_use.WORTH, calibrate.is_busy = 0.1, 1e-4, lambda: False\n"
         "a = np.zeros((128, 128), np.uint8)\n"
         "for _ in range(9): axsim.matmul(a, a, 'JQQ')\n"
     )
