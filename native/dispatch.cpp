@@ -5,7 +5,7 @@
 namespace axsim {
 
 const KernelSet &kernels() {
-    switch (isa()) {
+    switch (lookup_isa()) {
         case Isa::avx512:
             return avx512_kernels();
         case Isa::avx2:

@@ -1,10 +1,13 @@
 // Python bindings of the integer engines: look-up sums of operand bytes through a folded table.
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 #include <algorithm>
 
 #include "bindings.h"
 #include "depthwise.h"
+#include "isa.h"
 #include "kernels.h"
 #include "parallel.h"
 #include "products.h"
@@ -84,5 +87,8 @@ void bind_integer(nb::module_ &m) {
     m.def("lookup", &lookup, nb::arg("values"), nb::arg("a"), nb::arg("b"), nb::arg("out").noconvert(), nb::arg("threads"),
           "out[i] = values[a[i], b[i]].");
     m.def("isa", [] { return axsim::kernels().name; }, "The instruction set whose kernels run.");
+    m.def("runnable_isas", &axsim::runnable_isas, "The instruction sets that this processor runs, best first.");
+    m.def("prefer_isa", &axsim::prefer_isa, nb::arg("name"),
+          "Let look-ups use that instruction set where AXSIM_ISA names none; of an empty name, the best one.");
     m.def("helpers", &axsim::helpers_source, "Whose threads help: \"own\", or \"OpenMP\" where a runtime is loaded.");
 }

@@ -1,5 +1,6 @@
 #include "isa.h"
 
+#include <atomic>
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
@@ -31,10 +32,35 @@ Isa named(const std::string &name) {
     return which;
 }
 
+const char *forced() {
+    const char *name = std::getenv("AXSIM_ISA");
+    return name != nullptr && *name != '\0' ? name : nullptr;
+}
+
+constexpr int none = -1;
+std::atomic<int> preferred{none};
+
 }  // namespace
 
+std::vector<std::string> runnable_isas() {
+    std::vector<std::string> names;
+    if (runs(Isa::avx512)) names.push_back("avx512");
+    if (runs(Isa::avx2)) names.push_back("avx2");
+    names.push_back("portable");
+    return names;
+}
+
+Isa lookup_isa() {
+    const int chosen = preferred.load(std::memory_order_relaxed);
+    return chosen == none || forced() ? isa() : static_cast<Isa>(chosen);
+}
+
+void prefer_isa(const std::string &name) {
+    preferred.store(name.empty() ? none : static_cast<int>(named(name)), std::memory_order_relaxed);
+}
+
 Isa isa() {
-    if (const char *name = std::getenv("AXSIM_ISA"); name != nullptr && *name != '\0') return named(name);
+    if (const char *name = forced()) return named(name);
     static const Isa best = runs(Isa::avx512) ? Isa::avx512 : runs(Isa::avx2) ? Isa::avx2 : Isa::portable;
     return best;
 }

@@ -59,7 +59,7 @@ const KernelSet &portable_kernels();
 const KernelSet &avx2_kernels();
 const KernelSet &avx512_kernels();
 
-// The set for isa().
+// The set for lookup_isa().
 const KernelSet &kernels();
 
 }  // namespace axsim

@@ -236,16 +236,19 @@ def _check_sums(
     place: Place, name: str, terms: int, max_abs: int, bias: Array | None, out_dtype: np.dtype[Any]
 ) -> None:
     """Raise AccumulatorOverflowError if a sum of integers, and the bias, could be beyond ``out_dtype``."""
-    largest = terms * max_abs
+    shift = 0
     if bias is not None:
         # The values of the bias count only where all that its type holds would be too much.
         held = np.iinfo(bias.dtype)
         extremes = (int(held.min), int(held.max))
-        if largest + max(map(abs, extremes)) > _MAX[out_dtype]:
+        if terms * max_abs + max(map(abs, extremes)) > _MAX[out_dtype]:
             (extremes,) = place.extremes(bias)
-        largest += max(map(abs, extremes))
+        shift = max(map(abs, extremes))
+    largest = terms * max_abs + shift
     if largest > _MAX[out_dtype]:
+        added = f", and a bias of up to {shift}," if shift else ""
         raise AccumulatorOverflowError(
-            f"a sum of {terms} products of {name}, each up to {max_abs}, can reach "
-            f"{largest}, beyond {out_dtype}" + ("; pass out_dtype='int64'" if out_dtype == _INT32 else "")
+            f"a sum of {terms} products of {name}, each up to {max_abs}{added or ','} can "
+            f"reach {largest}, beyond {out_dtype}"
+            + ("; pass out_dtype='int64'" if out_dtype == _INT32 else "")
         )
