@@ -54,11 +54,13 @@ def test_a_circuit_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     write_blif(axsim.circuits.kulkarni(8), path)
     rows = [line.split() for line in run("info", str(path)).splitlines()]
     assert ["|", "MAE", "|", f"{axsim.get('kulkarni8').metrics().mae:.6g}", "|"] in rows
+    pytest.importorskip("matplotlib")
     run("plot", str(path), "-o", str(tmp_path / "mine.png"))
 
 
 @pytest.mark.parametrize("ending", ["png", "svg"])
 def test_plot_writes_the_picture(tmp_path: Path, ending: str) -> None:
+    pytest.importorskip("matplotlib")
     path = tmp_path / "new" / f"error.{ending}"
     assert str(path) in run("plot", "L40", "-o", str(path))
     assert path.read_bytes().startswith(PNG if ending == "png" else b"<?xml")

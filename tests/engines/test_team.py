@@ -13,6 +13,8 @@ from drawn_arrays import integers, random_folded
 from axsim import threads
 from axsim.engines import native, reference
 
+pytest.importorskip("axsim._native", reason="axsim was installed without its compiled module")
+
 PROLOGUE = """
 import os, sys, threading
 import numpy as np
