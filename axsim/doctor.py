@@ -45,10 +45,11 @@ def measure() -> Seconds:
 def _kernels() -> str:
     if not NATIVE_IS_BUILT:
         return "none: the compiled module axsim._native is not installed; NumPy computes everything, slowly"
+    from axsim import _native
+
     forced = os.environ.get("AXSIM_ISA")
-    return f"{native_isa()}, " + (
-        "which AXSIM_ISA asks for" if forced else "the best that they have and this processor runs"
-    )
+    used, runnable = native_isa(), ", ".join(_native.runnable_isas())
+    return f"{used}, {'which AXSIM_ISA asks for' if forced else 'the best'} of those that run here: {runnable}"
 
 
 def _threads() -> str:

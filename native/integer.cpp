@@ -3,6 +3,8 @@
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/array.h>
 #include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 #include <algorithm>
 #include <array>
@@ -13,6 +15,7 @@
 
 #include "bindings.h"
 #include "depthwise.h"
+#include "isa.h"
 #include "kernels.h"
 #include "panel.h"
 #include "parallel.h"
@@ -149,4 +152,5 @@ void bind_integer(nb::module_ &m) {
     m.def("lookup", &lookup, nb::arg("values"), nb::arg("a"), nb::arg("b"), nb::arg("out").noconvert(), nb::arg("threads"),
           "out[i] = values[a[i], b[i]].");
     m.def("isa", [] { return axsim::kernels().name; }, "The instruction set whose kernels run.");
+    m.def("runnable_isas", &axsim::runnable_isas, "The instruction sets that this processor runs, best first.");
 }
