@@ -49,7 +49,9 @@ def _kernels() -> str:
 
     forced = os.environ.get("AXSIM_ISA")
     used, runnable = native_isa(), ", ".join(_native.runnable_isas())
-    return f"{used}, {'which AXSIM_ISA asks for' if forced else 'the best'} of those that run here: {runnable}"
+    return (
+        f"{used}, {'which AXSIM_ISA asks for' if forced else 'the best'} of those that run here: {runnable}"
+    )
 
 
 def _threads() -> str:

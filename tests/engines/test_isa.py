@@ -45,7 +45,9 @@ def test_the_best_set_that_runs_is_used(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_an_unknown_instruction_set_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AXSIM_ISA", "sse9")
-    with pytest.raises(ValueError, match="AXSIM_ISA is 'sse9', expected portable, avx2, avx512, vbmi or neon"):
+    with pytest.raises(
+        ValueError, match="AXSIM_ISA is 'sse9', expected portable, avx2, avx512, vbmi or neon"
+    ):
         axsim.matmul(np.ones((2, 2), np.uint8), np.ones((2, 2), np.uint8), "L40")
 
 
