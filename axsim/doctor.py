@@ -48,10 +48,8 @@ def _kernels() -> str:
     from axsim import _native
 
     forced = os.environ.get("AXSIM_ISA")
-    used, runnable = native_isa(), ", ".join(_native.runnable_isas())
-    return (
-        f"{used}, {'which AXSIM_ISA asks for' if forced else 'the best'} of those that run here: {runnable}"
-    )
+    why = "which AXSIM_ISA asks for" if forced else "the best"
+    return f"{native_isa()}, {why} of those that run here: {', '.join(_native.runnable_isas())}"
 
 
 def _threads() -> str:

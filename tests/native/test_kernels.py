@@ -1,7 +1,6 @@
 """The look-up kernels of every instruction set against a plain triple loop, with sanitizers.
 
-Those for processors that this one is not run as well: AVX-512's intrinsics are computed by SIMDe, and aarch64's
-instructions by QEMU.
+Those for other processors run as well: SIMDe computes AVX-512's intrinsics, and QEMU aarch64's instructions.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ AVX2 = ("-mavx2", "-mfma")
 # A 64-byte argument of a function that is inlined has no calling convention to warn of.
 EMULATED = (*AVX2, "-Wno-psabi", "-I", str(HERE / "emulated"))
 X86 = platform.machine() in ("x86_64", "AMD64")
-SANITIZED = ("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+SANITIZED = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 
 def run(command: list[str]) -> str:
