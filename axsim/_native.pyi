@@ -4,6 +4,8 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+Doubles = NDArray[np.float64]
+
 class Table:
     """A folded product table, laid out for the kernels."""
 
@@ -30,6 +32,48 @@ def conv2d(
     pad_byte: int,
     threads: int,
 ) -> tuple[int, int]: ...
+
+class FactorsPart:
+    """Terms whose exact products are added up together."""
+
+    def __init__(
+        self, left: NDArray[np.int16], right: NDArray[np.int16], shift: int, depth: int, bytes: bool
+    ) -> None: ...
+
+class Factors:
+    """A folded product table's factors, laid out for the kernels."""
+
+    def __init__(
+        self,
+        parts: Sequence[FactorsPart],
+        left_sums: NDArray[np.int64],
+        right_sums: NDArray[np.int64],
+        byte_sums: int,
+    ) -> None: ...
+
+def factored_gemm(
+    factors: Factors,
+    a: NDArray[np.uint8],
+    b: NDArray[np.uint8],
+    a_index: NDArray[np.int64],
+    b_index: NDArray[np.int64],
+    out: NDArray[Any],
+    threads: int,
+) -> tuple[int, int]: ...
+def factored_conv2d(
+    factors: Factors,
+    x: NDArray[np.uint8],
+    w: NDArray[np.uint8],
+    out: NDArray[Any],
+    stride: tuple[int, int],
+    pad: tuple[int, int],
+    dilation: tuple[int, int],
+    groups: int,
+    pad_byte: int,
+    threads: int,
+) -> tuple[int, int]: ...
+def byte_sums() -> int: ...
+def gemm_isa() -> str: ...
 def lookup(
     values: NDArray[np.int32],
     a: NDArray[np.uint8],
@@ -39,6 +83,44 @@ def lookup(
 ) -> None: ...
 def isa() -> str: ...
 def runnable_isas() -> list[str]: ...
+def helpers() -> str: ...
+def extremes(x: NDArray[Any], threads: int) -> tuple[float, float, bool]: ...
+def quantise(
+    x: NDArray[Any], scale: Doubles, zero: Doubles, low: int, high: int, out: NDArray[np.uint8], threads: int
+) -> bool: ...
+def sum_bytes(q: NDArray[np.uint8], is_signed: bool, out: Doubles, threads: int) -> None: ...
+def sum_windows(
+    x: NDArray[np.uint8],
+    is_signed: bool,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    pad: tuple[int, int],
+    dilation: tuple[int, int],
+    pad_byte: int,
+    out: Doubles,
+    threads: int,
+) -> None: ...
+def scale_planes(
+    sums: NDArray[Any],
+    left: Doubles,
+    left_scale: float,
+    right_scale: Doubles,
+    zero: Doubles,
+    extra: Doubles,
+    bias: Doubles | None,
+    out: NDArray[Any],
+    threads: int,
+) -> None: ...
+def scale_rows(
+    sums: NDArray[Any],
+    left: Doubles,
+    left_scale: float,
+    right_scale: Doubles,
+    zero: Doubles,
+    extra: Doubles,
+    out: NDArray[Any],
+    threads: int,
+) -> None: ...
 
 class FloatRules:
     """Format, normaliser, rounding and special values of a float multiplier."""

@@ -11,6 +11,7 @@ Arrays are float32 or float64, NumPy's or torch's (CPU). Division and rounding a
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,6 +19,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from axsim._arrays import to_numpy
+from axsim.engines import NATIVE_IS_BUILT
+from axsim.threads import get_num_threads
+
+if NATIVE_IS_BUILT:
+    from axsim import _native
 
 Method = Literal["minmax", "percentile"]
 Float = NDArray[np.float64]
@@ -141,7 +147,11 @@ def symmetric(
     """
     (array,), _ = to_numpy(**{name: x})
     _check_floats(name, array)
-    _, high = _range(name, np.abs(array), axis, method, percentile)
+    if method == "percentile":
+        _, high = _range(name, np.abs(array), axis, method, percentile)
+    else:
+        low, high = _range(name, array, axis, method, percentile)
+        high = np.maximum(-low, high)
     qmax = _integers(bits, True)[1]
     scale = _safe_scale(high / qmax)
     return QuantParams(scale, np.zeros(scale.shape, np.int64), -qmax, qmax, axis)
@@ -161,12 +171,7 @@ def quantize(x: Any, params: QuantParams, *, name: str = "x") -> Any:
         raise TypeError(f"params is {params!r}, expected what affine() or symmetric() returns")
     (array,), wrap = to_numpy(**{name: x})
     _check_floats(name, array)
-    _check_finite(name, array)
-    with np.errstate(over="ignore"):  # a quotient beyond float64 is clipped like any other large one
-        q = np.divide(array, _along(params.scale, params, array, name), dtype=np.float64)
-    q = np.rint(q, out=q if q.ndim else None)
-    q = np.clip(q + _along(params.zero_point, params, array, name), params.qmin, params.qmax)
-    return wrap(np.asarray(q).astype(params.dtype))
+    return wrap(_to_integers(name, array, params))
 
 
 def dequantize(q: Any, params: QuantParams) -> Any:
@@ -184,6 +189,41 @@ def dequantize(q: Any, params: QuantParams) -> Any:
         raise TypeError(f"q is {array.dtype}, expected {params.dtype}, the type that params makes")
     zero = _along(params.zero_point, params, array, "q")
     return wrap(np.asarray((array - zero) * _along(params.scale, params, array, "q")))
+
+
+def to_integers_by_numpy(name: str, array: NDArray[Any], params: QuantParams) -> NDArray[Any]:
+    """:func:`quantize`, in NumPy."""
+    _extremes(name, array)
+    with np.errstate(over="ignore"):  # a quotient beyond float64 is clipped like any other large one
+        q = np.divide(array, _along(params.scale, params, array, name), dtype=np.float64)
+    q = np.rint(q, out=q if q.ndim else None)
+    q = np.clip(q + _along(params.zero_point, params, array, name), params.qmin, params.qmax)
+    return np.asarray(q).astype(params.dtype)
+
+
+def to_integers_by_kernel(name: str, array: NDArray[Any], params: QuantParams) -> NDArray[Any]:
+    """:func:`quantize`, in one pass of compiled code."""
+    _along(params.scale, params, array, name)  # checks the number of channels
+    if params.axis is None:
+        view = 1, 1, array.size
+    else:
+        axis = params.axis % array.ndim
+        view = math.prod(array.shape[:axis]), array.shape[axis], math.prod(array.shape[axis + 1 :])
+    q = np.empty(array.shape, params.dtype)
+    if not _native.quantise(
+        _plain(array).reshape(view),
+        params.scale.reshape(-1),
+        params.zero_point.reshape(-1).astype(np.float64),
+        params.qmin,
+        params.qmax,
+        q.view(np.uint8),
+        get_num_threads(),
+    ):
+        raise _not_finite(name)
+    return q
+
+
+_to_integers = to_integers_by_kernel if NATIVE_IS_BUILT else to_integers_by_numpy
 
 
 def _along(values: NDArray[Any], params: QuantParams, array: NDArray[Any], name: str) -> NDArray[Any]:
@@ -213,7 +253,7 @@ def _range(
         raise ValueError(f"method is {method!r}, expected 'minmax' or 'percentile'")
     if not 50 < percentile <= 100:
         raise ValueError(f"percentile is {percentile}, expected above 50 and up to 100")
-    _check_finite(name, array)
+    extremes = _extremes(name, array)
     if axis is None:
         flat = array.reshape(1, -1)
     else:
@@ -221,6 +261,8 @@ def _range(
         flat = first.reshape(len(first), int(np.prod(first.shape[1:])))
     if flat.size == 0:
         low = high = np.zeros(len(flat))
+    elif method == "minmax" and axis is None:
+        low, high = np.array(extremes)[:, None]
     elif method == "minmax":
         low, high = flat.min(axis=1).astype(np.float64), flat.max(axis=1).astype(np.float64)
     else:
@@ -245,7 +287,24 @@ def _check_floats(name: str, array: NDArray[Any]) -> None:
         raise TypeError(f"{name} is {array.dtype}, expected float32 or float64")
 
 
-def _check_finite(name: str, array: NDArray[Any]) -> None:
-    # NaN passes through min and max, so that no array of flags is needed.
-    if array.size and not (np.isfinite(array.min()) and np.isfinite(array.max())):
-        raise ValueError(f"{name} holds NaN or infinity, which no integer stands for; clean or clip it first")
+def _extremes(name: str, array: NDArray[Any]) -> tuple[float, float]:
+    """The least and the greatest number, 0 if there is none; ValueError if one is not finite."""
+    if not array.size:
+        return 0.0, 0.0
+    if NATIVE_IS_BUILT:
+        low, high, finite = _native.extremes(_plain(array), get_num_threads())
+    else:  # NaN passes through min and max, so that no array of flags is needed
+        low, high = float(array.min()), float(array.max())
+        finite = math.isfinite(low) and math.isfinite(high)
+    if not finite:
+        raise _not_finite(name)
+    return low, high
+
+
+def _not_finite(name: str) -> ValueError:
+    return ValueError(f"{name} holds NaN or infinity, which no integer stands for; clean or clip it first")
+
+
+def _plain(array: NDArray[Any]) -> NDArray[Any]:
+    """C-contiguous and in the byte order of the machine, as compiled code takes it."""
+    return np.ascontiguousarray(array, array.dtype.newbyteorder("="))

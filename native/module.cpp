@@ -6,5 +6,7 @@
 NB_MODULE(_native, m) {
     m.doc() = "Compiled kernels of axsim.";
     bind_integer(m);
+    bind_quantise(m);
     bind_floating(m);
+    bind_gemm(m);
 }

@@ -1,185 +1,159 @@
 #include "tiles.h"
 
 #include <algorithm>
+#include <atomic>
 #include <limits>
+#include <memory>
+#include <thread>
 #include <type_traits>
 #include <vector>
 
 #include "kernels.h"
 #include "parallel.h"
+#include "tile_plan.h"
 
 namespace axsim {
 namespace {
 
-constexpr std::size_t kPiece = 2048;              // most terms packed at a time
-constexpr std::size_t kPanelBytes = 2U << 20;     // target for a packed panel of the stream: half of an L2 cache or so
-constexpr std::size_t kLeastRows = 1024;          // ... but long enough to pay for interleaving
-constexpr std::size_t kMostRows = 4096;
-constexpr std::size_t kMostLanes = 480;
 constexpr std::size_t kMostWidth = 24;  // lanes of the widest kernel
-constexpr std::size_t kLookupsPerWorker = 1000000;  // a tenth of a millisecond, a few times the cost of a thread
-constexpr std::size_t kTilesPerWorker = 3;
 
-std::size_t ceil_div(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
-
-// Nanoseconds per term for `rows` rows of the stream.
-double single_cost(std::size_t rows, std::size_t lanes) {
-    return static_cast<double>(lanes) * (2 + 0.33 * static_cast<double>(rows));
-}
-
-// The kernel for the next of `lanes` lanes; nullptr where they are best taken one by one.
-template <class Entry>
-const WideKernel<Entry> *choose(const Kernel<Entry> &kernel, std::size_t rows, std::size_t lanes) {
-    const WideKernel<Entry> *best = lanes <= kernel.narrow.lanes ? &kernel.narrow : &kernel.wide;
-    const std::size_t count = std::min(lanes, best->lanes);
-    if (kernel.brief.cost(rows, count) < best->cost(rows, count)) best = &kernel.brief;
-    return best->cost(rows, count) < single_cost(rows, count) ? best : nullptr;
-}
-
-template <class Entry>
-double cost(const Kernel<Entry> &kernel, std::size_t rows, std::size_t lanes) {
-    const auto group = [&](std::size_t count) {
-        const WideKernel<Entry> *best = choose(kernel, rows, count);
-        return best ? best->cost(rows, count) : single_cost(rows, count);
-    };
-    return static_cast<double>(lanes / kernel.wide.lanes) * group(kernel.wide.lanes) +
-           group(lanes % kernel.wide.lanes);
-}
-
-// One side streams through the kernel, the other is fixed, some lanes at a time.
-struct Plan {
-    const Operand &stream, &fixed;
-    Axis stream_axis, fixed_axis;
-    bool fixed_left;
-    std::size_t rows_per_tile, lanes_per_tile, row_tiles, lane_tiles;
-    Schedule schedule;
-};
-
-template <class Entry>
-Plan make_plan(const Problem &p, int threads) {
-    const Kernel<Entry> &kernel = kernels().of<Entry>();
-    const bool fixed_left = cost(kernel, p.right_axis.size, p.left_axis.size) <
-                            cost(kernel, p.left_axis.size, p.right_axis.size);
-    const Axis stream = fixed_left ? p.right_axis : p.left_axis, fixed = fixed_left ? p.left_axis : p.right_axis;
-
-    const double lookups = static_cast<double>(p.batch) * static_cast<double>(stream.size) *
-                           static_cast<double>(fixed.size) * static_cast<double>(p.depth);
-    const double worth = lookups / static_cast<double>(kLookupsPerWorker);
-    int workers = static_cast<int>(std::clamp(worth, 1.0, static_cast<double>(std::max(threads, 1))));
-
-    const std::size_t most_rows =
-        std::clamp(kPanelBytes / std::min(p.depth, kPiece), kLeastRows, kMostRows);
-    std::size_t rows = ceil_div(stream.size, ceil_div(stream.size, most_rows));
-    std::size_t lanes = std::min(fixed.size, kMostLanes);
-    const auto count = [&] { return p.batch * ceil_div(stream.size, rows) * ceil_div(fixed.size, lanes); };
-    // Enough tiles that a worker which falls behind does not keep the others waiting: first fewer lanes (the
-    // packed stream is used again by the next tile), then fewer rows, then less than a group of lanes.
-    const std::size_t wanted = workers > 1 ? static_cast<std::size_t>(workers) * kTilesPerWorker : 1;
-    const std::size_t group = kernel.wide.lanes;
-    while (count() < wanted && rows * lanes > 1) {
-        if (lanes > group)
-            lanes = ceil_div(ceil_div(lanes, 2), group) * group;
-        else if (rows > 1)
-            rows = ceil_div(rows, 2);
-        else
-            lanes = ceil_div(lanes, 2);
+// Memory to be reused, of no defined contents, at the alignment that kernels ask for.
+class Room {
+  public:
+    template <class T>
+    T *of(std::size_t size) {
+        const std::size_t lines = ceil_div(size * sizeof(T), sizeof(Line));
+        if (lines > size_) {
+            lines_.reset();
+            lines_.reset(new Line[lines]);
+            size_ = lines;
+        }
+        return reinterpret_cast<T *>(lines_.get());
     }
-    const std::size_t tiles = count();
-    workers = static_cast<int>(std::min(static_cast<std::size_t>(workers), tiles));
-    return {fixed_left ? p.right : p.left, fixed_left ? p.left : p.right, stream, fixed, fixed_left,
-            rows, lanes, ceil_div(stream.size, rows), ceil_div(fixed.size, lanes), {tiles, workers}};
-}
 
-struct alignas(64) Line {  // the alignment that kernels ask for
-    std::uint8_t bytes[64];
+  private:
+    struct alignas(64) Line {
+        std::uint8_t bytes[64];
+    };
+    std::unique_ptr<Line[]> lines_;
+    std::size_t size_ = 0;
 };
-
-template <class T>
-T *room(std::vector<Line> &lines, std::size_t size) {
-    lines.resize(ceil_div(size * sizeof(T), sizeof(Line)));
-    return reinterpret_cast<T *>(lines.data());
-}
 
 // What a worker keeps between tiles.
 struct Scratch {
-    std::vector<std::uint8_t> stream, fixed;
-    std::vector<Line> running, sums;
-    // Which part of the stream is packed now.
-    std::size_t packed_tile = std::numeric_limits<std::size_t>::max(), packed_term = 0;
+    Room stream, fixed, running, sums;
+    std::size_t packed = std::numeric_limits<std::size_t>::max();  // which panel of the stream is packed now
 };
 
-// Writes the sums of one group of lanes (or adds them, after the first piece); `correction` goes to each.
-// A 32-bit sum is the true one, unsigned for narrow entries, so the conversion to Out is all that can wrap.
-template <class Entry, class Out>
+// Tiles of different terms add to the same outputs, from different threads and in any order: a batch's rows of a
+// lane are written by the first of them, added to by the others, and by one at a time.
+class Turns {
+  public:
+    Turns(const TilePlan &plan, std::size_t batch)
+        : lanes_(plan.fixed_axis.size), states_(plan.term_tiles > 1 ? batch * plan.row_tiles * lanes_ : 0) {}
+
+    // Calls write(whether nothing is written yet).
+    template <class Write>
+    void take(std::size_t batch_rows, std::size_t lane, const Write &write) {
+        if (states_.empty()) return write(true);
+        std::atomic<std::uint8_t> &state = states_[batch_rows * lanes_ + lane];
+        std::uint8_t before = state.exchange(kBusy, std::memory_order_acquire);
+        for (; before == kBusy; before = state.exchange(kBusy, std::memory_order_acquire)) std::this_thread::yield();
+        write(before == kUntouched);
+        state.store(kWritten, std::memory_order_release);
+    }
+
+  private:
+    static constexpr std::uint8_t kUntouched = 0, kWritten = 1, kBusy = 2;
+    std::size_t lanes_;
+    std::vector<std::atomic<std::uint8_t>> states_;
+};
+
+// Writes the sums of one group of lanes, or adds them; `correction` goes to each. A 32-bit sum is the true one,
+// unsigned for narrow entries, so the conversion to Out is all that can wrap.
+template <class Entry, bool kFirst, class Out>
 void write(const std::uint32_t *sums, std::size_t width, const Axis &stream, std::size_t row, std::size_t rows, const Axis &fixed,
-           std::size_t lane, std::size_t count, std::int64_t correction, bool first, Out *out) {
+           std::size_t lane, std::size_t count, std::int64_t correction, Out *out) {
     using Sum = std::conditional_t<std::is_signed_v<Entry>, std::int32_t, std::uint32_t>;
-    Out *columns[kMostWidth];
-    for (std::size_t j = 0; j < count; ++j) columns[j] = out + fixed.offset(lane + j);
-    const auto put = [&](std::size_t r, std::size_t j, std::size_t to) {
-        const std::int64_t sum = static_cast<Sum>(sums[r * width + j]) + correction;
-        columns[j][to] = static_cast<Out>(first ? sum : sum + columns[j][to]);
+    using Wrapping = std::make_unsigned_t<Out>;
+    const auto put = [extra = static_cast<Wrapping>(correction)](Out &to, std::uint32_t sum) {
+        Wrapping value = static_cast<Wrapping>(static_cast<Sum>(sum)) + extra;
+        if constexpr (!kFirst) value += static_cast<Wrapping>(to);
+        to = static_cast<Out>(value);
     };
-    // Sixteen neighbouring outputs of a lane at a time where rows are neighbours: the lanes' columns are often a
-    // multiple of 4096 bytes apart, and a line of each would not stay in the cache until the next row.
-    const std::size_t block = stream.stride == 1 ? 16 : 1;
-    for (std::size_t r = 0; r < rows;) {  // rows that lie at one stride
-        const std::size_t end = std::min({rows, r + block, r + stream.inner - (row + r) % stream.inner});
-        const std::size_t to = stream.offset(row + r);
-        for (std::size_t j = 0; j < count; ++j)
-            for (std::size_t i = r; i < end; ++i) put(i, j, to + (i - r) * stream.stride);
-        r = end;
+    std::size_t columns[kMostWidth];
+    for (std::size_t j = 0; j < count; ++j) columns[j] = fixed.offset(lane + j);
+    const bool neighbours = fixed.stride == 1 && columns[count - 1] - columns[0] == count - 1;
+
+    for (std::size_t r = 0, end; r < rows; r = end) {  // rows that lie at one stride
+        end = std::min(rows, r + stream.inner - (row + r) % stream.inner);
+        Out *to = out + stream.offset(row + r);
+        if (stream.stride == 1) {
+            // Sixteen outputs of a lane at a time: the lanes' columns are often a multiple of 4096 bytes apart, and
+            // a line of each would not stay in the cache until the next row.
+            constexpr std::size_t kBlock = 16;
+            for (; r < end; to += kBlock) {
+                const std::size_t block = std::min(kBlock, end - r);
+                for (std::size_t j = 0; j < count; ++j)
+                    for (std::size_t i = 0; i < block; ++i) put(to[columns[j] + i], sums[(r + i) * width + j]);
+                r += block;
+            }
+        } else if (neighbours) {
+            for (to += columns[0]; r < end; ++r, to += stream.stride)
+                for (std::size_t j = 0; j < count; ++j) put(to[j], sums[r * width + j]);
+        } else {
+            for (; r < end; ++r, to += stream.stride)
+                for (std::size_t j = 0; j < count; ++j) put(to[columns[j]], sums[r * width + j]);
+        }
     }
 }
 
 template <class Entry, class Out>
-void compute_tile(const Problem &p, const Plan &plan, std::size_t tile, Scratch &scratch, Out *out) {
-    const std::size_t stream_tile = tile / plan.lane_tiles;  // consecutive tiles share the packed stream
-    const std::size_t batch = stream_tile / plan.row_tiles;
-    const std::size_t row = stream_tile % plan.row_tiles * plan.rows_per_tile;
-    const std::size_t first_lane = tile % plan.lane_tiles * plan.lanes_per_tile;
-    const std::size_t rows = std::min(plan.rows_per_tile, plan.stream_axis.size - row);
-    const std::size_t lanes = std::min(plan.lanes_per_tile, plan.fixed_axis.size - first_lane);
+void compute_tile(const Problem &p, const TilePlan &plan, std::size_t tile, Scratch &scratch, Turns &turns, Out *out) {
+    const std::size_t panel = tile / plan.lane_tiles, batch_rows = panel / plan.term_tiles;
+    const std::size_t batch = batch_rows / plan.row_tiles;
+    const std::size_t row = batch_rows % plan.row_tiles * plan.rows, k = panel % plan.term_tiles * plan.terms;
+    // Workers with different terms begin with different lanes, so as not to wait for each other's writing.
+    const std::size_t first_lane = (tile + panel % plan.term_tiles) % plan.lane_tiles * plan.lanes;
+    const std::size_t rows = std::min(plan.rows, plan.stream_axis.size - row);
+    const std::size_t lanes = std::min(plan.lanes, plan.fixed_axis.size - first_lane);
+    const std::size_t terms = std::min(plan.terms, p.depth - k);
 
     const Entry *entries = p.table.entries<Entry>(plan.fixed_left);
     const Kernel<Entry> &kernel = kernels().of<Entry>();
-    const std::size_t piece = std::min({kPiece, p.depth, p.table.safe_depth()});
-    out += batch * p.batch_stride;
-    auto *const sums = room<std::uint32_t>(scratch.sums, rows * kernel.wide.lanes);
-    auto *const running = room<std::uint64_t>(scratch.running, rows * kernel.wide.lanes / 3);
+    auto *const sums = scratch.sums.of<std::uint32_t>(rows * kernel.wide.lanes);
+    auto *const running = scratch.running.of<std::uint64_t>(rows * kernel.wide.lanes / 3);
+    auto *const fixed_bytes = scratch.fixed.of<std::uint8_t>(Panel::size(lanes, terms));
+    auto *const stream_bytes = scratch.stream.of<std::uint8_t>(Panel::size(plan.rows, plan.terms));
+    plan.fixed.pack(batch, first_lane, lanes, k, terms, fixed_bytes);
+    if (scratch.packed != panel) plan.stream.pack(batch, row, rows, k, terms, stream_bytes);
+    scratch.packed = panel;
 
-    for (std::size_t k = 0; k < p.depth; k += piece) {
-        const std::size_t depth = std::min(piece, p.depth - k);
-        scratch.fixed.resize(Panel::size(lanes, depth));
-        plan.fixed.pack(batch, first_lane, lanes, k, depth, scratch.fixed.data());
-        if (scratch.packed_tile != stream_tile || scratch.packed_term != k) {
-            scratch.stream.resize(Panel::size(rows, depth));
-            plan.stream.pack(batch, row, rows, k, depth, scratch.stream.data());
-            scratch.packed_tile = stream_tile;
-            scratch.packed_term = k;
-        }
-        const Panel stream{scratch.stream.data(), rows, depth}, fixed{scratch.fixed.data(), lanes, depth};
-        const std::int64_t correction = static_cast<std::int64_t>(depth) * p.table.offset();
-        for (std::size_t lane = 0; lane < lanes;) {
-            const WideKernel<Entry> *wide = choose(kernel, rows, lanes - lane);
-            const std::size_t width = wide ? wide->lanes : 1, count = std::min(width, lanes - lane);
-            if (wide)
-                wide->run(entries, stream, fixed, lane, count, running, sums);
-            else
-                kernel.single(entries, stream, fixed, lane, sums);
-            write<Entry, Out>(sums, width, plan.stream_axis, row, rows, plan.fixed_axis, first_lane + lane, count,
-                              correction, k == 0, out);
-            lane += count;
-        }
+    const Panel stream{stream_bytes, rows, terms}, fixed{fixed_bytes, lanes, terms};
+    const std::int64_t correction = static_cast<std::int64_t>(terms) * p.table.offset();
+    for (std::size_t lane = 0; lane < lanes;) {
+        const WideKernel<Entry> *wide = choose(kernel, rows, lanes - lane);
+        const std::size_t width = wide ? wide->lanes : 1, count = std::min(width, lanes - lane);
+        if (wide)
+            wide->run(entries, stream, fixed, lane, count, running, sums);
+        else
+            kernel.single(entries, stream, fixed, lane, sums);
+        turns.take(batch_rows, first_lane + lane, [&](bool first) {
+            (first ? write<Entry, true, Out> : write<Entry, false, Out>)(
+                sums, width, plan.stream_axis, row, rows, plan.fixed_axis, first_lane + lane, count, correction,
+                out + batch * p.batch_stride);
+        });
+        lane += count;
     }
 }
 
 template <class Entry, class Out>
 Schedule compute_tiles(const Problem &problem, Out *out, int threads) {
-    const Plan plan = make_plan<Entry>(problem, threads);
+    const TilePlan plan = plan_tiles<Entry>(problem, threads);
+    Turns turns(plan, problem.batch);
     parallel_for(plan.schedule.tiles, plan.schedule.workers, [&](const auto &next) {
         Scratch scratch;
-        for (std::size_t tile; next(tile);) compute_tile<Entry>(problem, plan, tile, scratch, out);
+        for (std::size_t tile; next(tile);) compute_tile<Entry>(problem, plan, tile, scratch, turns, out);
     });
     return plan.schedule;
 }

@@ -17,11 +17,14 @@ struct Axis {
 
 // out[batch * batch_stride + left.offset(i) + right.offset(j)] =
 //     sum over k < depth of T[left operand at (batch, i, k), right operand at (batch, j, k)]
-struct Problem {
-    const Table &table;
+struct Product {
     const Operand &left, &right;
     Axis left_axis, right_axis;
     std::size_t batch, batch_stride, depth;
+};
+
+struct Problem : Product {
+    const Table &table;
 };
 
 struct Schedule {

@@ -106,7 +106,7 @@ def _engines(form: FactoredTable | None) -> list[tuple[str, Sums, FactoredTable 
     if NATIVE_IS_BUILT:
         engines.append(("native", select("native"), None))
     if form is not None:
-        carriers = ["float32", "float64"]
+        carriers = [*(["native"] if NATIVE_IS_BUILT else []), "float32", "float64"]
         if find_spec("torch") is not None and factored.int8_is_exact():
             carriers.append("int8")
         engines += [(f"factored {carrier}", FactoredSums(form, carrier), form) for carrier in carriers]

@@ -2,8 +2,9 @@
 
 Every operand byte becomes the R numbers that a ``FactoredTable`` has for it, side by side along the summed
 axis, so that one product of R times the depth gives the sums; what depends on one operand only is added as
-row and column sums. The products are made in one of three types (the *carrier*):
+row and column sums. The products are made in one of four ways (the *carrier*):
 
+* "native": compiled kernels multiply integers of 16 and 8 bits and expand the operands as they read them;
 * "int8": torch's int8 product with int32 sums, where torch is installed and passes ``int8_is_exact``;
 * "float32": NumPy's BLAS, in pieces along the summed axis whose sums provably stay within 24 bits;
 * "float64": the same within 53 bits, for tables whose terms are too large for float32.
@@ -24,6 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from axsim.engines import NATIVE_IS_BUILT
 from axsim.engines.blas_threads import limited_threads
 from axsim.engines.factored_table import FactoredTable, Part
 from axsim.engines.geometry import Geometry
@@ -43,6 +45,10 @@ def gemm(table: FactoredTable, a: Bytes, b: Bytes, accumulator: DTypeLike, carri
     int64), which the caller knows to be wide enough. ``carrier`` as for ``check_carrier``.
     """
     check_carrier(table, carrier)
+    if carrier == "native" and table.native_form is not None:
+        from axsim.engines import factored_native
+
+        return factored_native.gemm(table.native_form, a, b, accumulator)
     parts = table.parts(carrier)
     (m, k), n = a.shape[-2:], b.shape[-1]
     batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
@@ -80,7 +86,11 @@ def conv2d(
     pixel is the operand ``pad_byte``. ``carrier`` as for ``check_carrier``.
     """
     (filters, group_channels, kh, kw), groups = w.shape, geometry.groups
-    check_carrier(table, carrier, least_depth=kw)
+    check_carrier(table, carrier, least_depth=1 if carrier == "native" else kw)
+    if carrier == "native" and table.native_form is not None:
+        from axsim.engines import factored_native
+
+        return factored_native.conv2d(table.native_form, x, w, geometry, pad_byte, accumulator)
     parts = table.parts(carrier)
     top, bottom, left, right = geometry.padding
     valid = replace(geometry, padding=(0, 0, 0, 0))
@@ -106,6 +116,11 @@ def check_carrier(table: FactoredTable, carrier: str, least_depth: int = 1) -> N
     its sums are not exact even for ``least_depth`` operand pairs, or it is "int8" and ``int8_is_exact`` says
     no.
     """
+    if carrier == "native" and table.native_form is None:
+        what = (
+            "16-bit components, which this table's terms do not fit" if NATIVE_IS_BUILT else "axsim._native"
+        )
+        raise ValueError(f"carrier is 'native', which needs {what}; expected 'float64'")
     if (depth := table.depth(carrier)) < least_depth:
         raise ValueError(
             f"carrier is {carrier!r}, whose sums of this table's terms are exact for {depth} operand pairs, "

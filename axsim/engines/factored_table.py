@@ -7,7 +7,8 @@ from the components first,
 
 so that their ranges lie around 0: what is added depends on one operand only, and its sums are sums over rows
 of a and columns of b. The centred components are then cast into a type that some library multiplies fast: a
-``Part``, which also knows the depth up to which its sums are exact.
+``Part``, which also knows the depth up to which its sums are exact. For the compiled kernels there is
+``axsim.engines.integer_form``.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from axsim.engines import NATIVE_IS_BUILT
 from axsim.engines.fold import FoldedTable
+from axsim.engines.integer_form import IntegerForm, Term, integer_form
 from axsim.errors import TableError
 from axsim.tables.factor import MAX_TERMS, Factors, factor_products
 from axsim.tables.factor_library import key, library
@@ -32,7 +35,7 @@ Integers = NDArray[np.int64]
 
 # The magnitude up to which sums are exact in every order; int8 products are summed in int32.
 EXACT_SUMS = {"int8": 2**31 - 1, "float32": 2**24, "float64": 2**53}
-CARRIERS = tuple(EXACT_SUMS)
+CARRIERS = ("native", *EXACT_SUMS)
 
 # Where fewer pairs can be summed at a time, adding up the pieces costs about as much as the products.
 LEAST_DEPTH = 64
@@ -68,6 +71,7 @@ class FactoredTable:
         left, right: int64 (R, 256), the centred components, indexed by operand bytes.
         shifts: int64 (R,), not negative.
         left_sums, right_sums: int64 (256,).
+        left_middles, right_middles: int64 (R,), what was subtracted from the components.
     """
 
     left: Integers
@@ -75,31 +79,70 @@ class FactoredTable:
     shifts: Integers
     left_sums: Integers
     right_sums: Integers
+    left_middles: Integers
+    right_middles: Integers
+
+    def integer_form(self, byte_sums: int) -> IntegerForm | None:
+        """The form that compiled kernels multiply; see ``axsim.engines.integer_form``. None where a component
+        does not fit 16 bits.
+        """
+        if byte_sums not in self._integer_forms:
+            # The components as they were: constants are subtracted only where that form needs it.
+            scale = np.int64(1) << self.shifts[:, None]
+            u, v = self.left_middles[:, None], self.right_middles[:, None]
+            left, right = self.left + u, self.right + v
+            left_rest = self.left_sums - np.sum(scale * v * self.left, axis=0)
+            right_rest = self.right_sums - np.sum(scale * u * right, axis=0)
+            terms = map(Term, left, right, self.shifts.tolist())
+            self._integer_forms[byte_sums] = integer_form(terms, left_rest, right_rest, byte_sums)
+        return self._integer_forms[byte_sums]
+
+    @property
+    def native_form(self) -> IntegerForm | None:
+        """``integer_form`` for the kernels in use; None also where there are none."""
+        if not NATIVE_IS_BUILT:
+            return None
+        from axsim import _native
+
+        return self.integer_form(_native.byte_sums())
 
     def parts(self, carrier: str) -> tuple[Part, ...]:
-        """The table's terms in the type ``carrier``: "int8", "float32" or "float64".
+        """The terms for the library that multiplies ``carrier``: "int8", "float32", "float64".
 
         Raises:
             ValueError: there is no such carrier.
         """
         if carrier not in EXACT_SUMS:
-            raise ValueError(f"carrier is {carrier!r}, expected one of {', '.join(CARRIERS)}")
+            raise ValueError(f"carrier is {carrier!r}, expected one of {', '.join(EXACT_SUMS)}")
         if carrier not in self._parts:
             self._parts[carrier] = self._byte_parts() if carrier == "int8" else self._float_parts(carrier)
         return self._parts[carrier]
 
     def depth(self, carrier: str) -> int:
-        """How many operand pairs can be summed exactly in one product of that type; 0 if not even one."""
+        """How many operand pairs can be summed exactly in one product of that type; 0 if not even one, or no
+        such product.
+
+        Raises:
+            ValueError: there is no such carrier.
+        """
+        if carrier == "native":
+            return self.native_form.depth if self.native_form else 0
         return min((part.depth for part in self.parts(carrier)), default=EXACT_SUMS[carrier])
 
-    @cached_property
+    @property
     def products(self) -> dict[str, int]:
         """For every carrier of useful depth: how many exact products one approximate product takes."""
         return {
-            carrier: sum(len(part.left) for part in self.parts(carrier))
+            carrier: self.native_form.products
+            if carrier == "native" and self.native_form
+            else sum(len(part.left) for part in self.parts(carrier))
             for carrier in CARRIERS
             if self.depth(carrier) >= LEAST_DEPTH
         }
+
+    @cached_property
+    def _integer_forms(self) -> dict[int, IntegerForm | None]:
+        return {}
 
     @cached_property
     def _parts(self) -> dict[str, tuple[Part, ...]]:
@@ -203,7 +246,15 @@ def prepare(factors: Factors, folded: FoldedTable) -> FactoredTable:
     right_sums = np.sum(scale * left_middle * right, axis=0)
     left, right = left - left_middle, right - right_middle
     varies = left.any(axis=1) & right.any(axis=1)  # the other terms are in the sums
-    return FactoredTable(left[varies], right[varies], shifts[varies], left_sums, right_sums)
+    return FactoredTable(
+        left[varies],
+        right[varies],
+        shifts[varies],
+        left_sums,
+        right_sums,
+        left_middle[varies, 0],
+        right_middle[varies, 0],
+    )
 
 
 def _operands(dtype: np.dtype[Any], limits: tuple[int, int]) -> Integers:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from axsim.engines import planner, select, zero_points
+from axsim.engines import epilogue, planner, select
 from axsim.engines.fold import FoldedTable, Limits, fold
 from axsim.engines.geometry import Geometry
 from axsim.engines.options import Options, Quantisation, result_dtype
@@ -66,10 +66,7 @@ def multiply(multiplier: Multiplier, a: Array, b: Array, options: Options) -> Ar
     products = select(options.engine).lookup(call.table, *call.bytes)
     if call.params is None:
         return products.astype(call.out_dtype, copy=False)
-    a_params, b_params = call.params
-    zeros = int(a_params.zero_point), int(b_params.zero_point)
-    total = zero_points.lookup(products, call.a, call.b, *zeros)
-    return _scaled(total, a_params.scale, b_params.scale, None, call.out_dtype)
+    return epilogue.lookup(products, call.a, call.b, *call.params, call.out_dtype)
 
 
 def matmul(multiplier: Multiplier, a: Array, b: Array, options: Options) -> Array:
@@ -80,9 +77,7 @@ def matmul(multiplier: Multiplier, a: Array, b: Array, options: Options) -> Arra
     sums = engine.gemm(call.table, *call.bytes, call.accumulator)
     if call.params is None:
         return sums
-    a_params, b_params = call.params
-    total = zero_points.gemm(sums, call.a, call.b, int(a_params.zero_point), b_params.zero_point)
-    return _scaled(total, a_params.scale, b_params.scale, None, call.out_dtype)
+    return epilogue.gemm(sums, call.a, call.b, *call.params, call.out_dtype)
 
 
 def conv2d(
@@ -94,15 +89,11 @@ def conv2d(
     zero = 0 if call.params is None else int(call.params[0].zero_point)
     engine = planner.choose(options.engine, Work.of_conv2d(x.shape, w.shape, geometry), call.subject)
     sums = engine.conv2d(call.table, *call.bytes, geometry, zero & 255, call.accumulator)
-    shift = None if bias is None else bias[:, None, None]
     if call.params is None:
-        if shift is not None:
-            sums += shift
+        if bias is not None:
+            sums += bias[:, None, None]
         return sums
-    x_params, w_params = call.params
-    total = zero_points.conv2d(sums, call.a, call.b, geometry, zero, w_params.zero_point)
-    w_scale = w_params.scale if w_params.axis is None else w_params.scale[:, None, None]
-    return _scaled(total, x_params.scale, w_scale, shift, call.out_dtype)
+    return epilogue.conv2d(sums, call.a, call.b, geometry, *call.params, bias, call.out_dtype)
 
 
 def explain_matmul(multiplier: Multiplier, a: Array, b: Array, options: Options) -> Plan:
@@ -116,19 +107,6 @@ def explain_conv2d(multiplier: Multiplier, x: Array, w: Array, geometry: Geometr
     terms = math.prod(w.shape[1:])
     call = _prepare(multiplier, ("a", x), ("b", w), options, terms=terms, channel_axis=0)
     return planner.plan(multiplier.name, Work.of_conv2d(x.shape, w.shape, geometry), call.subject)
-
-
-def _scaled(
-    total: Array, a_scale: Array, b_scale: Array, bias: Array | None, out_dtype: np.dtype[Any]
-) -> Array:
-    """``s_a s_b total + bias`` in float64, rounded once to ``out_dtype``."""
-    # One scale after the other: their product could overflow, and 0 times infinity is not 0.
-    y = np.asarray(np.multiply(total, a_scale, dtype=np.float64))
-    y *= b_scale
-    if bias is not None:
-        y += bias
-    scaled: Array = y.astype(out_dtype, copy=False)
-    return scaled
 
 
 def _prepare(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -35,6 +37,21 @@ def gemm(table: FoldedTable, a: Bytes, b: Bytes, accumulator: DTypeLike) -> NDAr
     a is (..., M, K), b (..., K, N), both of at least two axes, strided as they like; the result has dtype
     ``accumulator`` (int32 or int64), which the caller knows to be wide enough.
     """
+    return gemm_with(partial(_native.gemm, _table(table)), a, b, accumulator)
+
+
+def conv2d(
+    table: FoldedTable, x: Bytes, w: Bytes, geometry: Geometry, pad_byte: int, accumulator: DTypeLike
+) -> NDArray[Any]:
+    """Cross-correlation of x (N, C, H, W) with w (O, C / groups, kh, kw): (N, O, OH, OW) of ``accumulator``.
+
+    Patches are packed a block at a time; a padded pixel is the operand ``pad_byte``.
+    """
+    return conv2d_with(partial(_native.conv2d, _table(table)), x, w, geometry, pad_byte, accumulator)
+
+
+def gemm_with(kernel: Callable[..., object], a: Bytes, b: Bytes, accumulator: DTypeLike) -> NDArray[Any]:
+    """``gemm`` by a function of ``_native`` of matrices, which of them meet, the result and threads."""
     (m, k), n = a.shape[-2:], b.shape[-1]
     batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     if b.ndim == 2:  # one right operand for all: one tall product
@@ -42,8 +59,7 @@ def gemm(table: FoldedTable, a: Bytes, b: Bytes, accumulator: DTypeLike) -> NDAr
     else:
         matrices = batch
     out = np.empty((math.prod(matrices), a.shape[-2], n), accumulator)
-    _native.gemm(
-        _table(table),
+    kernel(
         np.ascontiguousarray(a).reshape(math.prod(a.shape[:-2]), a.shape[-2], k),
         np.ascontiguousarray(b).reshape(math.prod(b.shape[:-2]), k, n),
         matrix_index(a.shape[:-2], matrices),
@@ -54,16 +70,17 @@ def gemm(table: FoldedTable, a: Bytes, b: Bytes, accumulator: DTypeLike) -> NDAr
     return out.reshape(*batch, m, n)
 
 
-def conv2d(
-    table: FoldedTable, x: Bytes, w: Bytes, geometry: Geometry, pad_byte: int, accumulator: DTypeLike
+def conv2d_with(
+    kernel: Callable[..., object],
+    x: Bytes,
+    w: Bytes,
+    geometry: Geometry,
+    pad_byte: int,
+    accumulator: DTypeLike,
 ) -> NDArray[Any]:
-    """Cross-correlation of x (N, C, H, W) with w (O, C / groups, kh, kw): (N, O, OH, OW) of ``accumulator``.
-
-    Patches are packed a block at a time; a padded pixel is the operand ``pad_byte``.
-    """
+    """``conv2d`` by a function of ``_native`` that takes image, weights, the result, geometry and threads."""
     out = np.empty((len(x), len(w), *geometry.output_size(*x.shape[2:], *w.shape[2:])), accumulator)
-    _native.conv2d(
-        _table(table),
+    kernel(
         np.ascontiguousarray(x),
         np.ascontiguousarray(w),
         out,

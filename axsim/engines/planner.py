@@ -30,6 +30,7 @@ from axsim.threads import get_num_threads
 
 SMALL = 1 << 20
 ADVANTAGE = 0.8
+_PIECE = 1024  # words of an operand that compiled kernels multiply before they write sums
 
 Bytes = NDArray[np.uint8]
 
@@ -194,17 +195,29 @@ def features(engine: str, work: Work, form: FactoredTable | None, threads: int) 
     Looking up: 1, products, operands whose row or column of the table the kernel lays out (those of the side
     that has fewer), left operands and sums; all but the first shared among threads.
     Factored: 1, exact products (shared among threads), numbers that the left operands become (where they are
-    unfolded for a convolution), those of the right ones, and sums written.
+    unfolded for a convolution), those of the right ones, and sums written. Compiled kernels multiply whole
+    tiles, bytes at half the cost of words, and share all of it; each matrix costs about as much as a call.
     """
     matrices, m, k, n, _ = work
     left, right, sums = matrices * m * k, matrices * k * n, matrices * m * n
     if form is None:
         laid_out = matrices * k * min(m, n)
         return 1, work.products / threads, laid_out / threads, (left + sums) / threads
+    if engine == "factored native" and (native := form.native_form) is not None:
+        expanded, words = 1 + native.products, native.word_products
+        tiles = matrices * min(_tiles(m, n), _tiles(n, m))
+        written = (1 + len(native.parts) * (1 + words * k // _PIECE)) * sums
+        shared = (words * tiles * k, expanded * left, expanded * right, written)
+        return 1 + matrices, *(amount / threads for amount in shared)
     parts = form.parts(engine.removeprefix("factored "))
     terms = sum(len(part.left) for part in parts)
     pieces = 1 + sum(-(-k // part.depth) for part in parts)
     return 1, terms * work.products / threads, (1 + terms) * left, (1 + terms) * right, pieces * sums
+
+
+def _tiles(rows: int, columns: int) -> int:
+    """Sums that kernels make for so many, a number of a vector times several vectors at a time."""
+    return -(-rows // 6) * 6 * (-(-columns // 16) * 16)
 
 
 def _candidates(work: Work, form: FactoredTable | None) -> list[Candidate]:
@@ -231,6 +244,10 @@ def _factored(work: Work, form: FactoredTable, carrier: str) -> Candidate:
 
 def _obstacle(form: FactoredTable, carrier: str, work: Work) -> str:
     """Why products cannot be made in that type; empty if they can."""
+    if carrier == "native":
+        if not NATIVE_IS_BUILT:
+            return "the compiled module axsim._native is not installed"
+        return "" if carrier in form.products else "its components need more than 16 bits"
     if carrier not in form.products or form.depth(carrier) < work.width:
         return f"its sums are exact for only {form.depth(carrier)} operand pairs"
     if carrier == "int8":

@@ -33,7 +33,7 @@ def test_every_engine_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     measured = calibrate.calibrate((axsim.get("exact8"), axsim.get("JQQ")))
     assert measured.keys() == {"matmul", "conv2d"}
     for engines in measured.values():
-        assert engines.keys() == {"native", "factored float32", "factored float64"}
+        assert engines.keys() == {"native", "factored native", "factored float32", "factored float64"}
         for engine, costs in engines.items():
             assert len(costs) == FEATURES[engine]
             assert min(costs) >= 0

@@ -155,7 +155,8 @@ def test_worst_operands_around_the_depth(carrier: str, beyond: int) -> None:
     reach = {"int8": (127, 127), "float32": (4095, 127), "float64": (2**31 - 1, 2**15 - 1)}[carrier]
     sign = np.where(np.arange(256) % 2, 1, -1)
     none = np.zeros(256, np.int64)
-    table = FactoredTable(sign[None] * reach[0], sign[None] * reach[1], np.zeros(1, np.int64), none, none)
+    zero = np.zeros(1, np.int64)
+    table = FactoredTable(sign[None] * reach[0], sign[None] * reach[1], zero, none, none, zero, zero)
     (part,) = table.parts(carrier)
     k = part.depth + beyond
     a, b = np.ones((3, k), np.uint8), np.ones((k, 2), np.uint8)
@@ -217,7 +218,7 @@ def test_terms_of_one_operand_only_cost_no_product() -> None:
     ramp, flat = np.arange(256), np.full(256, 7)
     factors = Factors([ramp, flat, flat], [flat, ramp, flat], [0, 1, 2])
     table = made(factors)
-    assert table.products == {"int8": 0, "float32": 0, "float64": 0}
+    assert {table.products[carrier] for carrier in ("int8", "float32", "float64")} == {0}
     a, b = operands(12, (3, 70), (70, 4))
     assert np.array_equal(
         factored.gemm(table, a, b, np.int32, "float32"), oracle(folded_of(factors).values, a, b)

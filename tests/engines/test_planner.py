@@ -65,14 +65,15 @@ def test_work_of_a_convolution() -> None:
 def test_large_products_take_the_engine_that_is_predicted_to_be_fastest() -> None:
     exact = planner.choose("auto", BIG, subject("exact8"))
     assert isinstance(exact, FactoredSums)
-    assert exact.carrier == "float32"
-    assert planner.choose("auto", BIG, subject("JQQ")) is native  # four products each
+    assert exact.carrier == "native"
+    assert planner.choose("auto", BIG, subject("GS2")) is native  # eight products each
     assert planner.choose("auto", BIG, subject("L40")) is native  # no factors
 
 
 def test_an_advantage_below_the_margin_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     for share, taken in ((0.75, True), (0.85, False)):
-        times = {"native": 1.0, "reference": 9.0, "factored float32": share, "factored float64": 2.0}
+        times = {"native": 1.0, "reference": 9.0, "factored native": share}
+        times |= {"factored float32": 2.0, "factored float64": 2.0}
         monkeypatch.setattr(planner, "predict", lambda engine, *_, times=times: times[engine])
         assert isinstance(planner.choose("auto", BIG, subject("exact8")), FactoredSums) == taken
 
@@ -149,7 +150,7 @@ def test_damaged_factors_are_passed_by_with_a_warning(monkeypatch: pytest.Monkey
 
 def test_int8_is_offered_only_where_torch_is_loaded_and_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     def int8() -> planner.Candidate:
-        return planner.plan("exact8", BIG, subject("exact8")).candidates[1]
+        return planner.plan("exact8", BIG, subject("exact8")).candidates[2]
 
     monkeypatch.delitem(sys.modules, "torch", raising=False)
     assert (int8().engine, int8().seconds) == ("factored int8", None)
@@ -169,7 +170,7 @@ def test_the_carrier_holds_the_row_of_a_kernel() -> None:
     assert form is not None
     depth = form.depth("float32")
     plans = [
-        planner.plan("JQQ", Work(1, 4, 9000, 4, width), subject("JQQ")).candidates[2]
+        planner.plan("JQQ", Work(1, 4, 9000, 4, width), subject("JQQ")).candidates[3]
         for width in (depth, depth + 1)
     ]
     assert [p.engine for p in plans] == ["factored float32"] * 2
@@ -181,7 +182,9 @@ def test_the_carrier_holds_the_row_of_a_kernel() -> None:
 def test_without_kernels_factors_are_preferred_to_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planner, "NATIVE_IS_BUILT", False)
     monkeypatch.setattr("axsim.engines.NATIVE_IS_BUILT", False)
-    assert isinstance(planner.choose("auto", BIG, subject("KEM")), FactoredSums)
+    chosen = planner.choose("auto", BIG, subject("KEM"))
+    assert isinstance(chosen, FactoredSums)
+    assert chosen.carrier == "float32"
     assert planner.choose("auto", BIG, subject("L40")) is reference
     assert planner.plan("L40", BIG, subject("L40")).choice == "reference"
     assert "not installed" in planner.plan("L40", BIG, subject("L40")).candidates[0].note
@@ -197,6 +200,15 @@ def test_predictions_are_sums_of_features() -> None:
     call, product, left, right, written = costs.BUILT_IN["matmul"]["factored float32"]
     expected = call + 4 * 12000 * product + 5 * 400 * left + 5 * 1200 * right + 2 * 600 * written
     assert planner.predict("factored float32", work, form) == pytest.approx(expected)
+    form_of_words = form.integer_form(0)
+    assert form_of_words is not None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(factored_table.FactoredTable, "native_form", form_of_words)
+        call, product, left, right, written = costs.BUILT_IN["matmul"]["factored native"]
+        tiles = min(12 * 32, 30 * 16)
+        expected = 3 * call + 4 * 20 * 2 * tiles * product + 5 * 400 * left + 5 * 1200 * right
+        expected += len(form_of_words.parts) * 600 * written + 600 * written
+        assert planner.predict("factored native", work, form) == pytest.approx(expected)
     shared = planner.features("native", work, None, 4)
     assert shared == tuple(
         amount if i == 0 else amount / 4 for i, amount in enumerate(planner.features("native", work, None, 1))
@@ -228,7 +240,7 @@ def test_every_choice_gives_the_same_integers(
 def test_the_automatic_choice_gives_the_references_numbers(name: str) -> None:
     a, b = integers(1, (130, 120), np.uint8), integers(2, (120, 110), np.int8)
     chosen = axsim.explain(a, b, name).choice
-    assert chosen == ("factored float32" if name == "exact8" else "native")
+    assert chosen == ("factored native" if name == "exact8" else "native")
     assert np.array_equal(axsim.matmul(a, b, name), axsim.matmul(a, b, name, engine="reference"))
     x, w = integers(3, (2, 16, 28, 28), np.uint8), integers(4, (64, 16, 3, 3), np.int8)
     options: dict[str, Any] = {"padding": 1, "stride": (1, 2)}
@@ -242,6 +254,7 @@ def test_the_explanation_names_candidates_costs_and_choice() -> None:
     plan = axsim.explain(a, a, "1446")
     assert [c.engine for c in plan.candidates] == [
         "native",
+        "factored native",
         "factored int8",
         "factored float32",
         "factored float64",
