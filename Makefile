@@ -22,6 +22,8 @@ tables: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.gemm --quick
+	$(BIN)/python -m benchmarks.conv --quick
+	$(BIN)/python -m benchmarks.networks --quick
 
 build: $(INSTALLED)
 

@@ -194,13 +194,13 @@ def doctor(
 ) -> None:
     """Show what axsim found on this machine: kernels, threads, versions, BLAS, cache, engine costs.
 
-    --calibrate takes a few seconds. From then on, engine="auto" chooses by the figures measured here.
+    --calibrate takes a few seconds. From then on, engine="auto" chooses by the figures measured here. Without
+    it they are measured in the first process that has a second's work; AXSIM_CALIBRATE=0 prevents that.
     """
     from axsim.doctor import measure, report
-    from axsim.engines.costs import save_costs
 
     if calibrate:
-        print(f"measured: {save_costs(measure())}")
+        print("\n".join(measure()))
     for subject, finding in report():
         print(f"{subject:<14} {finding}")
 

@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 import axsim
 from axsim.files import check_folder
 from axsim.multipliers.evoapprox import evoapprox
-from axsim.plots import new_figure, save_figure
+from axsim.plots import new_figure, save_figure, spread
 from axsim.progress import track
 from axsim.results import print_table
 
 IMAGE_MULTIPLIERS = ("KEM", "GS2", "drum8_4", "mitchell8", "12N4", "L40", "17KS", "JV3")
+
+LABEL_GAP_MW = 0.0105  # between the names of circuits of like power in the picture of digits
 
 # The binomial approximation of a Gaussian (sigma about 1), 5 x 5, as integers that sum to 256.
 GAUSSIAN = np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]).astype(np.uint8)
@@ -185,16 +187,26 @@ def digits_picture(results: Sequence[DigitsResult], float_accuracy: float) -> An
     axis.scatter(
         [r.power_mw for r in results], [100 * r.accuracy for r in results], color="#34618f", zorder=3
     )
-    for r in results:
-        name = r.multiplier.removeprefix("mul8u_")
-        point = (r.power_mw, 100 * r.accuracy)
-        axis.annotate(name, point, xytext=(1, 4), textcoords="offset points", fontsize=7, rotation=60)
+    lowest = np.median([r.accuracy for r in results])  # that is labelled above its point
+    for above in (True, False):
+        shown = [r for r in results if (r.accuracy >= lowest) == above]
+        for r, x in zip(shown, spread([r.power_mw for r in shown], LABEL_GAP_MW), strict=True):
+            axis.annotate(
+                r.multiplier.removeprefix("mul8u_"),
+                (r.power_mw, 100 * r.accuracy),
+                xytext=(x, 100 * r.accuracy + (0.16 if above else -0.16)),
+                ha="center",
+                va="bottom" if above else "top",
+                fontsize=8,
+                rotation=90,
+                arrowprops={"arrowstyle": "-", "color": "gray", "linewidth": 0.5, "shrinkA": 0, "shrinkB": 3},
+            )
     axis.set(
         xlabel="published power (mW, 45 nm)",
         ylabel="test accuracy (%)",
         title="Handwritten digits through 16 EvoApprox8b multipliers",
     )
-    axis.margins(y=0.12)
+    axis.margins(y=0.2)
     axis.grid(alpha=0.3)
     axis.legend(frameon=False, loc="lower right")
     return figure

@@ -8,12 +8,18 @@ from pathlib import Path
 
 from axsim.engines import NATIVE_IS_BUILT
 from axsim.engines.blas_threads import blas_libraries
-from axsim.engines.costs import Seconds, cpu_name, current_costs, native_isa, package_version
+from axsim.engines.costs import (
+    cpu_name,
+    current_costs,
+    native_isa,
+    package_version,
+    runnable_isas,
+    save_costs,
+)
 from axsim.tables.cache import ENVIRONMENT_VARIABLE, cache_directory
-from axsim.threads import get_num_threads
+from axsim.threads import get_num_threads, set_num_threads
 
 _PACKAGES = ("axsim", "numpy", "h5py", "torch", "python-flint")
-_TIMED = ("exact8", "JQQ")  # one exact product and four
 
 
 def report() -> list[tuple[str, str]]:
@@ -34,22 +40,48 @@ def report() -> list[tuple[str, str]]:
     ]
 
 
-def measure() -> Seconds:
-    """The engines' costs on this machine, a few seconds' work; imports torch if it is installed."""
-    from axsim.engines.calibrate import calibrate
-    from axsim.multipliers import Multiplier, get
+def measure() -> list[str]:
+    """Measure the engines' costs on one thread and on all, under two seconds each, and keep them.
 
-    return calibrate(tuple(m for m in map(get, _TIMED) if isinstance(m, Multiplier)))
+    Imports torch if it is installed: its products are an engine's.
+
+    Returns:
+        What was done, in lines.
+
+    Raises:
+        OSError: the cache directory cannot be written.
+    """
+    from axsim.engines.calibrate import calibrate, is_busy, multipliers_to_time
+
+    if find_spec("torch") is not None:
+        import torch  # noqa: F401
+    measured, lines = {}, []
+    try:
+        for threads in sorted({1, get_num_threads()}):
+            set_num_threads(threads)
+            if is_busy():
+                count = f"{threads} thread{'s' * (threads > 1)}"
+                lines.append(f"not measured with {count}: other programs keep processors busy")
+                continue
+            measured[threads], isa = calibrate(multipliers_to_time())
+    finally:
+        set_num_threads(None)
+    if measured:
+        lines.append(f"measured: {save_costs(measured, isa)}")
+    return lines
 
 
 def _kernels() -> str:
     if not NATIVE_IS_BUILT:
         return "none: the compiled module axsim._native is not installed; NumPy computes everything, slowly"
-    from axsim import _native
-
-    forced = os.environ.get("AXSIM_ISA")
-    why = "which AXSIM_ISA asks for" if forced else "the best"
-    return f"{native_isa()}, {why} of those that run here: {', '.join(_native.runnable_isas())}"
+    preferred = current_costs().isa  # which kernels then use
+    if os.environ.get("AXSIM_ISA"):
+        why = "which AXSIM_ISA asks for"
+    elif preferred:
+        why = "the fastest at look-ups when they were measured here"
+    else:
+        why = "the best that they have and this processor runs"
+    return f"{native_isa()}, {why}; to choose from: {', '.join(runnable_isas())}"
 
 
 def _threads() -> str:

@@ -243,7 +243,7 @@ def explain(
     >>> operand = np.zeros((32, 32), np.uint8)
     >>> plan = explain(operand, operand, "L40")
     >>> [(c.engine, c.note) for c in plan.candidates if c.seconds is None]
-    [('factored', "no exact factors of the table are known; engine='factored' searches for them")]
+    [('factored', 'the table has no exact factors of at most 32 terms')]
     """
     (a, b), _ = to_numpy(a=a, b=b)
     multiplier, _ = _resolve(mult)

@@ -1,4 +1,4 @@
-"""Timing that survives a shared machine: everything in turn, many rounds, medians."""
+"""Timing that survives a shared machine: everything in turn, many rounds, medians and quartiles."""
 
 from __future__ import annotations
 
@@ -6,12 +6,22 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from typing import Any, TypeVar
 
+import axsim
+from axsim.engines.blas_threads import blas_libraries, limited_threads
+from axsim.engines.costs import cpu_name, current_costs, native_isa, runnable_isas
 from axsim.results import versions
+
+K = TypeVar("K")
+
+BLOCK = 2e-3  # a shorter call is repeated for this long, and the mean taken
+LONG, QUICK_LONG = 3.0, 0.3  # a call that takes longer is timed once
 
 
 @dataclass(frozen=True)
@@ -25,53 +35,93 @@ class Timing:
 
 
 def interleaved(
-    calls: Mapping[str, Callable[[], object]], *, rounds: int, seconds: float
-) -> dict[str, Timing]:
+    calls: Mapping[K, Callable[[], object]], *, rounds: int, seconds: float, long: float = LONG
+) -> dict[K, Timing]:
     """Time every call once a round, so that a busy moment meets all of them alike.
 
     Args:
         calls: what to time, by name. Each is called once beforehand, untimed.
         rounds: most rounds; at least three are made.
         seconds: no new round is begun after this long.
+        long: seconds from which on a call takes part in the first round only.
     """
     for call in calls.values():
         call()
-    taken: dict[str, list[float]] = {name: [] for name in calls}
+    taken: dict[K, list[float]] = {name: [] for name in calls}
     begin = time.perf_counter()
     for done in range(max(rounds, 3)):
         if done >= 3 and time.perf_counter() - begin > seconds:
             break
         for name, call in calls.items():
-            start = time.perf_counter()
-            call()
-            taken[name].append(time.perf_counter() - start)
+            if not (taken[name] and taken[name][0] > long):
+                taken[name].append(_settled(call))
     return {name: _timing(times) for name, times in taken.items()}
 
 
+def _settled(call: Callable[[], object]) -> float:
+    """Seconds of a call; of a short one the mean of several, once the threads of the call before it rest."""
+    once = _seconds(call)
+    if once > 10 * BLOCK:
+        return once
+    count = max(1, round(BLOCK / once))
+    return _seconds(lambda: [call() for _ in range(count)]) / count
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
 def _timing(times: list[float]) -> Timing:
+    if len(times) == 1:
+        return Timing(times[0], times[0], times[0], 1)
     lower, median, upper = statistics.quantiles(times, n=4, method="inclusive")
     return Timing(median, lower, upper, len(times))
 
 
-def machine() -> dict[str, Any]:
-    """What the figures depend on: processor, instruction set in use, cores, versions."""
+def how(quick: bool) -> dict[str, Any]:
+    """Arguments of ``interleaved`` for a quick benchmark and for a whole one."""
+    return {"rounds": 3, "seconds": 4, "long": QUICK_LONG} if quick else {"rounds": 15, "seconds": 40}
+
+
+@contextmanager
+def threads_set_to(count: int) -> Iterator[None]:
+    """The same number of threads for axsim and torch, and no more for NumPy's BLAS."""
+    axsim.set_num_threads(count)
+    if torch := torch_or_none():
+        before = torch.get_num_threads()
+        torch.set_num_threads(count)
+    try:
+        with limited_threads():
+            yield
+    finally:
+        axsim.set_num_threads(None)
+        if torch:
+            torch.set_num_threads(before)
+
+
+def torch_or_none() -> Any:
+    """The module torch; None where it is not installed."""
+    if find_spec("torch") is None:
+        return None
     import torch
 
-    from axsim import _native
+    return torch
 
+
+def machine() -> dict[str, Any]:
+    """What the figures depend on: processor, instruction set in use, cores, load, versions, date."""
+    torch = torch_or_none()
     return {
-        "cpu": _cpu_name(),
+        "cpu": cpu_name(),
         "cores": len(os.sched_getaffinity(0)),
-        "isa": _native.isa(),
+        "isa": native_isa(),
+        "isas": runnable_isas(),
+        "engine_costs": current_costs().origin.split(", /")[0],
+        "blas": [f"{b['internal_api']} {b['version']} {b.get('architecture', '')}" for b in blas_libraries()],
+        "load_average": list(os.getloadavg()),
         "system": platform.platform(),
-        "versions": {**versions(), "torch": torch.__version__},
+        "versions": {**versions(), "torch": torch.__version__ if torch else "none"},
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-
-
-def _cpu_name() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()

@@ -5,7 +5,7 @@
 namespace axsim {
 
 const KernelSet &kernels() {
-    switch (isa()) {
+    switch (lookup_isa()) {
         case Isa::vbmi:
             return vbmi_kernels();
         case Isa::avx512:

@@ -88,5 +88,7 @@ void bind_integer(nb::module_ &m) {
           "out[i] = values[a[i], b[i]].");
     m.def("isa", [] { return axsim::kernels().name; }, "The instruction set whose kernels run.");
     m.def("runnable_isas", &axsim::runnable_isas, "The instruction sets that this processor runs, best first.");
+    m.def("prefer_isa", &axsim::prefer_isa, nb::arg("name"),
+          "Let look-ups use that instruction set where AXSIM_ISA names none; of an empty name, the best one.");
     m.def("helpers", &axsim::helpers_source, "Whose threads help: \"own\", or \"OpenMP\" where a runtime is loaded.");
 }

@@ -1,5 +1,6 @@
 #include "isa.h"
 
+#include <atomic>
 #include <cstdlib>
 #include <stdexcept>
 
@@ -36,20 +37,35 @@ bool runs(Isa which) {
     return which == Isa::portable;
 }
 
-Isa named(const std::string &name) {
-    for (const Named &known : kBestFirst) {
-        if (name != known.name) continue;
-        if (runs(known.isa)) return known.isa;
-        throw std::invalid_argument("AXSIM_ISA is '" + name + "', which this processor does not run");
-    }
-    throw std::invalid_argument("AXSIM_ISA is '" + name + "', expected portable, avx2, avx512, vbmi or neon");
-}
-
 Isa best() {
     for (const Named &known : kBestFirst)
         if (runs(known.isa)) return known.isa;
     return Isa::portable;
 }
+
+std::string quoted_runnable_isas() {
+    std::string names;
+    for (const std::string &name : runnable_isas()) names += (names.empty() ? "'" : ", '") + name + "'";
+    return names;
+}
+
+Isa named(const std::string &name) {
+    for (const Named &known : kBestFirst)
+        if (name == known.name && runs(known.isa)) return known.isa;
+    bool exists = false;
+    for (const Named &known : kBestFirst) exists = exists || name == known.name;
+    throw std::invalid_argument("AXSIM_ISA is '" + name + "', " +
+                                (exists ? "which this processor does not run" : "which is no instruction set") +
+                                "; expected one of those that run here: " + quoted_runnable_isas());
+}
+
+const char *forced() {
+    const char *name = std::getenv("AXSIM_ISA");
+    return name != nullptr && *name != '\0' ? name : nullptr;
+}
+
+constexpr int none = -1;
+std::atomic<int> preferred{none};
 
 }  // namespace
 
@@ -60,8 +76,17 @@ std::vector<std::string> runnable_isas() {
     return names;
 }
 
+Isa lookup_isa() {
+    const int chosen = preferred.load(std::memory_order_relaxed);
+    return chosen == none || forced() ? isa() : static_cast<Isa>(chosen);
+}
+
+void prefer_isa(const std::string &name) {
+    preferred.store(name.empty() ? none : static_cast<int>(named(name)), std::memory_order_relaxed);
+}
+
 Isa isa() {
-    if (const char *name = std::getenv("AXSIM_ISA"); name != nullptr && *name != '\0') return named(name);
+    if (const char *name = forced()) return named(name);
     static const Isa chosen = best();
     return chosen;
 }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 from scipy.ndimage import correlate
 
 import axsim
@@ -60,10 +62,16 @@ def test_all_sixteen_circuits_are_shown(network: demo.DigitsNetwork) -> None:
     results = demo.classify_digits(network)
     assert sorted(r.multiplier for r in results) == sorted(EVOAPPROX)
     assert [r.accuracy for r in results] == sorted((r.accuracy for r in results), reverse=True)
-    axis = demo.digits_picture(results, 0.9).axes[0]
+    figure = demo.digits_picture(results, 0.9)
+    axis = figure.axes[0]
     points = axis.collections[0].get_offsets()
     np.testing.assert_allclose(points, [(r.power_mw, 100 * r.accuracy) for r in results])
-    assert [t.get_text() for t in axis.texts] == [r.multiplier.removeprefix("mul8u_") for r in results]
+    assert {t.get_text(): t.xy for t in axis.texts} == {
+        r.multiplier.removeprefix("mul8u_"): (r.power_mw, 100 * r.accuracy) for r in results
+    }
+    figure.draw_without_rendering()
+    boxes = [Text.get_window_extent(text) for text in axis.texts]  # without the lines to the points
+    assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
 
 
 def test_the_whole_demonstration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,32 +42,23 @@ def array_multiplier(
     Cell (r, c) adds ab(r,c) to the sum of cell (r-1, c+1) above it, with the carry of cell (r, c-1) as
     carry-in. The last cell of a row takes the carry out of the row above instead of a sum (row 1: 0).
 
-    Parameters
-    ----------
-    a_bits, b_bits : int
-        Widths of the operands, together at most 64; ``b_bits`` is ``a_bits`` by default.
-    cell : str, FullAdder, callable or nested sequence
-        One cell for all positions (a name of ``CELLS`` or a :class:`FullAdder`), or ``cell(row, column)``, or
-        ``cell[row][column]`` with ``a_bits`` rows of ``b_bits`` entries, of which row 0 is not used.
-    wiring : {"pp-sum", "sum-pp"}
-        What a cell's inputs A and B are: "pp-sum": A the partial product, B the sum from above (as in
-        Ax-FPM, A. Guesmi et al., ASPLOS 2021, doi 10.1145/3445814.3446747); "sum-pp": the reverse. It
-        matters for cells that are not symmetric in A and B. The carry is always Cin.
-    name : str, optional
-        Name of the netlist; made from the arguments by default.
+    Args:
+        a_bits, b_bits: widths of the operands, together at most 64; ``b_bits`` is ``a_bits`` by default.
+        cell: one cell for all positions (a name of ``CELLS`` or a :class:`FullAdder`), or ``cell(row,
+            column)``, or ``cell[row][column]`` with ``a_bits`` rows of ``b_bits`` entries, of which row 0 is
+            not used.
+        wiring: what a cell's inputs A and B are: "pp-sum": A the partial product, B
+            the sum from above (as in Ax-FPM, A. Guesmi et al., ASPLOS 2021, doi 10.1145/3445814.3446747);
+            "sum-pp": the reverse. It matters for cells that are not symmetric in A and B. The carry is always
+            Cin.
+        name: name of the netlist; made from the arguments by default.
 
-    Returns
-    -------
-    Netlist
+    Returns:
         Inputs a and b, output p of ``a_bits + b_bits`` bits.
 
-    Raises
-    ------
-    ValueError
-        For a width, wiring, cell name or nested sequence that does not fit.
+    Raises:
+        ValueError: for a width, wiring, cell name or nested sequence that does not fit.
 
-    Examples
-    --------
     >>> array_multiplier(4)(13, 11)
     array(143)
     >>> ax = array_multiplier(4, cell="ama5")  # (a & 1) * b + 32 * (b >> 3) * (a >> 1)

@@ -146,20 +146,13 @@ class Builder:
     def lut3(self, truth: str | Iterable[int], a: int, b: int, c: int) -> int:
         """Return a net that carries a function of three nets, made of as few gates as a short search finds.
 
-        Parameters
-        ----------
-        truth : str or iterable of int
-            Eight bits; bit number 4a + 2b + c is the output for (a, b, c).
-        a, b, c : int
-            Nets.
+        Args:
+            truth: eight bits; bit number 4a + 2b + c is the output for (a, b, c).
+            a, b, c: nets.
 
-        Raises
-        ------
-        ValueError
-            For a truth table that is not eight bits.
+        Raises:
+            ValueError: for a truth table that is not eight bits.
 
-        Notes
-        -----
         Shannon's expansion about each variable v in turn, with cofactors f0 (v = 0) and f1 (v = 1), in three
         forms: f0 XOR (v AND (f0 XOR f1)); f1 XOR (NOT v AND (f0 XOR f1)); (v AND f1) OR (NOT v AND f0).
         The form that adds fewest gates to those already there is taken. Of several it is the first, and c is

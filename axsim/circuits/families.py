@@ -113,21 +113,14 @@ def drum(bits: int, k: int) -> MultiplierFunction:
     Source: S. Hashemi, R. I. Bahar, S. Reda, DRUM: A dynamic range unbiased multiplier for approximate
     applications, ICCAD 2015, doi 10.1109/ICCAD.2015.7372600.
 
-    Parameters
-    ----------
-    bits : int
-        Width of both unsigned operands, 1 to 31.
-    k : int
-        Bits kept, 2 to ``bits`` (then it is exact), or 1 for one-bit operands.
+    Args:
+        bits: width of both unsigned operands, 1 to 31.
+        k: bits kept, 2 to ``bits`` (then it is exact), or 1 for one-bit operands.
 
-    Returns
-    -------
-    callable
+    Returns:
         ``f(a, b)``: arrays of integers, broadcast together, to their int64 products. Raises TypeError or
         ValueError for operands that are no integers or out of range.
 
-    Examples
-    --------
     >>> drum(8, 3)([0b00101101, 5], 3)
     array([120,  15])
     """

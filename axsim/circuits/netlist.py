@@ -71,28 +71,18 @@ class Netlist:
     Nets are numbered: 0 is constant 0, 1 is constant 1, then come all input bits (bus by bus, least
     significant bit first), then the output of each gate in turn.
 
-    Parameters
-    ----------
-    name : str
-    inputs : mapping of str to int
-        Width in bits of each input bus (1 to 64); the left operand first.
-    outputs : mapping of str to sequence of int
-        Nets of each output bus (1 to 64 bits), least significant bit first.
-    ops : (G,) integers 0..15
-        Truth tables: gate g's output for its inputs (x, y) is ``(ops[g] >> (2 * x + y)) & 1``. An inverter
-        is op 3, with constant 0 as its second input.
-    sources : (G, 2) integers
-        The nets x and y of each gate; each less than the gate's own net number.
-    signed : bool
-        All buses hold two's complement numbers. Default: unsigned.
+    Args:
+        name: what the circuit is called.
+        inputs: width in bits of each input bus (1 to 64); the left operand first.
+        outputs: nets of each output bus (1 to 64 bits), least significant bit first.
+        ops: (G,) integers 0 to 15, truth tables: gate g's output for its inputs (x, y) is ``(ops[g] >> (2
+            * x + y)) & 1``. An inverter is op 3, with constant 0 as its second input.
+        sources: (G, 2) integers, the nets x and y of each gate; each less than the gate's own net number.
+        signed: all buses hold two's complement numbers. Default: unsigned.
 
-    Raises
-    ------
-    NetlistError
-        If a part has the wrong shape or range, or a gate reads a net that comes after it.
+    Raises:
+        NetlistError: if a part has the wrong shape or range, or a gate reads a net that comes after it.
 
-    Examples
-    --------
     >>> half_adder = Netlist("ha", {"a": 1, "b": 1}, {"s": (4, 5)}, [6, 8], [(2, 3), (2, 3)])
     >>> half_adder([0, 0, 1, 1], [0, 1, 0, 1])
     array([0, 1, 1, 2])
@@ -209,26 +199,17 @@ class Netlist:
     def simulate(self, /, **operands: ArrayLike) -> dict[str, NDArray[Any]]:
         """Return the value of every output bus for arrays of input values.
 
-        Parameters
-        ----------
-        **operands : array_like of int
-            One for each input bus, by name; they are broadcast together.
+        Args:
+            **operands: one for each input bus, by name; they are broadcast together.
 
-        Returns
-        -------
-        dict of str to ndarray
-            For each output bus an int64 array of the broadcast shape (uint64 if the bus is unsigned and has
-            64 bits).
+        Returns:
+            For each output bus an int64 array of the broadcast shape (uint64 if the bus is unsigned and
+            has 64 bits).
 
-        Raises
-        ------
-        TypeError
-            If an operand is missing, unknown or not of integers.
-        ValueError
-            If a value does not fit its bus.
+        Raises:
+            TypeError: if an operand is missing, unknown or not of integers.
+            ValueError: if a value does not fit its bus.
 
-        Examples
-        --------
         >>> from axsim.circuits import exact
         >>> exact(4).simulate(a=[3, 15], b=5)
         {'p': array([15, 75])}
@@ -269,14 +250,10 @@ class Netlist:
     def __call__(self, a: ArrayLike, b: ArrayLike) -> NDArray[Any]:
         """Return the products of two operands of a two-operand, one-output circuit.
 
-        Parameters
-        ----------
-        a, b : array_like of int
-            Left and right operands, broadcast together.
+        Args:
+            a, b: left and right operands, broadcast together.
 
-        Returns
-        -------
-        ndarray
+        Returns:
             int64 (uint64 if the product is unsigned and has 64 bits), of the broadcast shape. Raises as
             :meth:`simulate`, and NetlistError for a circuit of another form.
         """

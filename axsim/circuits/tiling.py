@@ -22,29 +22,20 @@ def tiled(block: Netlist, bits: int, *, name: str | None = None) -> Netlist:
                   -----------------------------   exact sum
                                             p
 
-    Parameters
-    ----------
-    block : Netlist
-        Unsigned, two operands. It need not be square, nor fit its own output into a_bits + b_bits bits.
-    bits : int
-        Width of the result's operands, at most 32: a multiple of both widths of the block.
-    name : str, optional
-        Name of the netlist; made from the arguments by default.
+    Args:
+        block: unsigned, two operands. It need not be square, nor fit its own output into a_bits + b_bits
+            bits.
+        bits: width of the result's operands, at most 32: a multiple of both widths of the block.
+        name: name of the netlist; made from the arguments by default.
 
-    Returns
-    -------
-    Netlist
-        Inputs a and b. The output p has ``2 * bits`` bits, or as many as the greatest sum takes if those are
-        more: 49 for 24 bits from 4x4 arrays of AMA5 cells. (A block of more than 16 input bits counts with
-        all its output bits at 1.)
+    Returns:
+        Inputs a and b. The output p has ``2 * bits`` bits, or as many as the greatest sum takes if those
+        are more: 49 for 24 bits from 4x4 arrays of AMA5 cells. (A block of more than 16 input bits counts
+        with all its output bits at 1.)
 
-    Raises
-    ------
-    ValueError
-        For a signed block or a width that does not divide.
+    Raises:
+        ValueError: for a signed block or a width that does not divide.
 
-    Examples
-    --------
     >>> from axsim.circuits import array_multiplier
     >>> tiled(array_multiplier(4, cell="ama5"), 8)(255, 255)
     array(69071)

@@ -20,14 +20,16 @@ _before: list[tuple[Any, int]] = []
 
 
 @contextmanager
-def limited_threads(*, torch: bool = False) -> Iterator[None]:
+def limited_threads(*, torch: bool = False, most: int | None = None) -> Iterator[None]:
     """No more than ``axsim.get_num_threads()`` threads for NumPy's BLAS, and with ``torch`` for torch.
+
+    ``most``: another limit than that one.
 
     A BLAS has one count for the whole process: of several Python threads in here at once, the first lowers it
     and the last puts it back. OpenMP has one for each Python thread.
     """
     global _inside
-    limit = get_num_threads()
+    limit = get_num_threads() if most is None else most
     own = _lower("openmp", limit) if torch else []
     with _lock:
         if not _inside:

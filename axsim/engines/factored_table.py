@@ -190,6 +190,14 @@ def known_form(
     return _known[folded]
 
 
+def has_no_factors(product: ProductTable, a_dtype: np.dtype[Any], b_dtype: np.dtype[Any]) -> bool:
+    """Whether it is known, without a search, that there are none of at most ``MAX_TERMS`` terms."""
+    try:
+        return library().get(key(product.sha256, a_dtype.name, b_dtype.name), ()) is None
+    except TableError:  # known_form warns of it
+        return False
+
+
 def found_form(
     product: ProductTable, folded: FoldedTable, a_dtype: np.dtype[Any], b_dtype: np.dtype[Any]
 ) -> FactoredTable:

@@ -149,11 +149,14 @@ def _prepare(
         _check_range("a_quant", params[0], table.a_limits, multiplier)
         _check_range("b_quant", params[1], table.b_limits, multiplier)
 
-    largest = terms * table.max_abs + (0 if bias is None else _check_bias(bias, floats))
+    shift = 0 if bias is None else _check_bias(bias, floats)
+    largest = terms * table.max_abs + shift
     if not floats and largest > _MAX[out_dtype]:
+        added = f", and a bias of up to {shift}," if shift else ""
         raise AccumulatorOverflowError(
-            f"a sum of {terms} products of {multiplier.name}, each up to {table.max_abs}, can reach "
-            f"{largest}, beyond {out_dtype}" + ("; pass out_dtype='int64'" if out_dtype == _INT32 else "")
+            f"a sum of {terms} products of {multiplier.name}, each up to {table.max_abs}{added or ','} can "
+            f"reach {largest}, beyond {out_dtype}"
+            + ("; pass out_dtype='int64'" if out_dtype == _INT32 else "")
         )
     accumulator = out_dtype if not floats else _INT32 if largest <= _MAX[_INT32] else _INT64
     return Operands(a, b, params, Subject(multiplier.table, table, a.dtype, b.dtype), accumulator, out_dtype)

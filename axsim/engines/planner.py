@@ -1,9 +1,8 @@
 """Which engine computes a matrix product or a convolution: the fastest that is exact, by a small cost model.
 
 A convolution counts as the matrix product of its unfolded patches. Its predicted time is a sum of amounts of
-work (``features``) times seconds for each (``axsim.engines.costs``): built-in figures, or those that
-``axsim doctor --calibrate`` measured on this machine. Nothing is measured in the middle of a call, but for
-one thing: where torch is loaded already, how fast its int8 products are (a few milliseconds, once).
+work (``features``) times seconds for each (``axsim.engines.costs``): built-in figures, or those that were
+measured on this machine, by ``axsim doctor --calibrate`` or by ``axsim.engines.first_use``.
 
 The factored engine is chosen only where it promises to take less than ``ADVANTAGE`` of the time of looking
 up, because a model is not a measurement; and calls of less than ``SMALL`` products are not planned at all.
@@ -20,11 +19,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from axsim.engines import NATIVE_IS_BUILT, Engine, Sums, factored, select
-from axsim.engines.costs import current_costs
-from axsim.engines.factored_table import CARRIERS, FactoredTable, found_form, known_form
+from axsim.engines import NATIVE_IS_BUILT, Engine, Sums, factored, first_use, select
+from axsim.engines.costs import Costs, current_costs
+from axsim.engines.factored_table import CARRIERS, FactoredTable, found_form, has_no_factors, known_form
 from axsim.engines.fold import FoldedTable
 from axsim.engines.geometry import Geometry
+from axsim.tables.factor import MAX_TERMS
 from axsim.tables.product import ProductTable
 from axsim.threads import get_num_threads
 
@@ -146,15 +146,17 @@ def choose(name: str, work: Work, subject: Subject) -> Sums:
     """
     if name == "factored":
         form = found_form(*subject)
-        seconds = {c: predict(f"factored {c}", work, form) for c in CARRIERS if not _obstacle(form, c, work)}
-        return FactoredSums(form, min(seconds, key=seconds.__getitem__))
+        usable = [c for c in CARRIERS if not obstacle(form, c, work)]
+        return FactoredSums(form, min(usable, key=lambda c: predict(f"factored {c}", work, form)))
     looked_up: Engine = select(name)
     if name != "auto" or work.products < SMALL:
         return looked_up
-    known = known_form(*subject)
+    known, costs = known_form(*subject), current_costs()
     if known is None:
         return looked_up
-    choice = _choice(_candidates(work, known))
+    choice, seconds = _choice(_candidates(work, subject, known, costs))
+    if not costs.measured and first_use.measured_after(seconds):
+        choice, _ = _choice(_candidates(work, subject, known, current_costs()))
     return (
         FactoredSums(known, choice.removeprefix("factored ")) if choice.startswith("factored") else looked_up
     )
@@ -166,8 +168,9 @@ def plan(name: str, work: Work, subject: Subject) -> Plan:
     times = f"{matrices} times " if matrices != 1 else ""
     size = f"{times}{m} x {k} by {k} x {n}, {work.products:.3g} products"
     types = f"{subject.a_dtype} by {subject.b_dtype}"
-    candidates = _candidates(work, known_form(*subject))
-    choice, origin = _choice(candidates), current_costs().origin
+    costs = current_costs()
+    candidates = _candidates(work, subject, known_form(*subject), costs)
+    (choice, _), origin = _choice(candidates), costs.origin
     if work.products < SMALL:
         choice = "native" if NATIVE_IS_BUILT else "reference"
         origin += f"; calls of fewer than {SMALL} products are not planned"
@@ -179,9 +182,12 @@ def plan(name: str, work: Work, subject: Subject) -> Plan:
     )
 
 
-def predict(engine: str, work: Work, form: FactoredTable | None = None) -> float:
-    """Seconds that ``engine`` ("native", "reference", "factored float32" ...) is predicted to take."""
-    figures = current_costs().seconds[work.operation]
+def predict(engine: str, work: Work, form: FactoredTable | None = None, costs: Costs | None = None) -> float:
+    """Seconds that ``engine`` ("native", "reference", "factored float32" ...) is predicted to take.
+
+    ``costs``: those in use, where None is given.
+    """
+    figures = (costs or current_costs()).seconds[work.operation]
     if engine == "factored int8" and engine not in figures:
         call, product, *others = figures["factored float32"]
         figures = {engine: (call, product / factored.int8_speed(), *others)}
@@ -220,29 +226,33 @@ def _tiles(rows: int, columns: int) -> int:
     return -(-rows // 6) * 6 * (-(-columns // 16) * 16)
 
 
-def _candidates(work: Work, form: FactoredTable | None) -> list[Candidate]:
+def _candidates(work: Work, subject: Subject, form: FactoredTable | None, costs: Costs) -> list[Candidate]:
     native = (
-        Candidate("native", predict("native", work), "looks products up")
+        Candidate("native", predict("native", work, costs=costs), "looks products up")
         if NATIVE_IS_BUILT
         else Candidate("native", None, "the compiled module axsim._native is not installed")
     )
-    reference = Candidate("reference", predict("reference", work), "NumPy look-ups")
+    reference = Candidate("reference", predict("reference", work, costs=costs), "NumPy look-ups")
     if form is None:
-        why = "no exact factors of the table are known; engine='factored' searches for them"
+        why = (
+            f"the table has no exact factors of at most {MAX_TERMS} terms"
+            if has_no_factors(subject.product, subject.a_dtype, subject.b_dtype)
+            else "no exact factors of the table are known; engine='factored' searches for them"
+        )
         return [native, Candidate("factored", None, why), reference]
-    return [native, *(_factored(work, form, carrier) for carrier in CARRIERS), reference]
+    return [native, *(_factored(work, form, carrier, costs) for carrier in CARRIERS), reference]
 
 
-def _factored(work: Work, form: FactoredTable, carrier: str) -> Candidate:
+def _factored(work: Work, form: FactoredTable, carrier: str, costs: Costs) -> Candidate:
     engine = f"factored {carrier}"
-    if obstacle := _obstacle(form, carrier, work):
-        return Candidate(engine, None, obstacle)
+    if why := obstacle(form, carrier, work):
+        return Candidate(engine, None, why)
     terms, depth = form.products[carrier], form.depth(carrier)
     note = f"{terms} exact products each, sums exact for {depth} operand pairs at a time"
-    return Candidate(engine, predict(engine, work, form), note)
+    return Candidate(engine, predict(engine, work, form, costs), note)
 
 
-def _obstacle(form: FactoredTable, carrier: str, work: Work) -> str:
+def obstacle(form: FactoredTable, carrier: str, work: Work) -> str:
     """Why products cannot be made in that type; empty if they can."""
     if carrier == "native":
         if not NATIVE_IS_BUILT:
@@ -258,11 +268,13 @@ def _obstacle(form: FactoredTable, carrier: str, work: Work) -> str:
     return ""
 
 
-def _choice(candidates: list[Candidate]) -> str:
+def _choice(candidates: list[Candidate]) -> tuple[str, float]:
+    """The engine to take, and its predicted seconds."""
     seconds = {c.engine: c.seconds for c in candidates if c.seconds is not None}
     looked_up = "native" if "native" in seconds else "reference"
     best = min(seconds, key=seconds.__getitem__)
-    return best if seconds[best] < ADVANTAGE * seconds[looked_up] else looked_up
+    taken = best if seconds[best] < ADVANTAGE * seconds[looked_up] else looked_up
+    return taken, seconds[taken]
 
 
 def _in_words(seconds: float) -> str:

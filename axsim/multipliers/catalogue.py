@@ -7,7 +7,8 @@ from functools import partial
 
 from axsim.multipliers.evoapprox import evoapprox
 from axsim.multipliers.families import FAMILIES
-from axsim.multipliers.float_tables import float_plan
+from axsim.multipliers.float_multiplier import FloatMultiplier
+from axsim.multipliers.float_tables import FILE, float_plan
 from axsim.multipliers.integer import Multiplier
 from axsim.multipliers.registry import get
 from axsim.tables.build import Plan
@@ -27,7 +28,7 @@ def plan(names: Iterable[str] = ()) -> Plan:
 
     Raises:
         UnknownMultiplierError: a name is no multiplier's.
-        ValueError: a multiplier is in no table file.
+        ValueError: a multiplier is in no table file: one of a family beside its examples, or a float one.
 
     >>> {file: list(tables) for file, tables in plan(["L40", "drum8_4"]).items()}
     {'evoapprox8b.h5': ['mul8u_L40'], 'families.h5': ['drum8_4']}
@@ -42,7 +43,13 @@ def plan(names: Iterable[str] = ()) -> Plan:
     }
     every_table = set().union(*whole.values())
     wanted = {name if name in every_table else get(name).name for name in names}
-    if absent := wanted - every_table:
+    absent = wanted - every_table
+    if floats := {name for name in absent if isinstance(get(name), FloatMultiplier)}:
+        raise ValueError(
+            f"{', '.join(sorted(floats))}: a float multiplier, which has no table of products; those of "
+            f"Ax-FPM's blocks are {' and '.join(float_plan()[FILE])}"
+        )
+    if absent:
         raise ValueError(f"{', '.join(sorted(absent))}: in no table file; they are made when they are used")
     limited = {file: {n: made for n, made in tables.items() if n in wanted} for file, tables in whole.items()}
     return {file: tables for file, tables in limited.items() if tables} if wanted else whole

@@ -52,6 +52,7 @@ OWN_ATTRIBUTES = frozenset(
 )
 
 FACTORS = ("left", "right", "log2_scales")
+_REMEDY = "delete it, or write it again (`axsim build` writes those of built-in multipliers)"
 
 Attribute = str | int | float
 
@@ -178,18 +179,18 @@ def _opened(path: str | os.PathLike[str], name: str | None = None) -> Iterator[h
         raise TableError(f"{wanted} cannot be read: {problem.strerror}") from problem
     block, body = data[:USER_BLOCK], data[USER_BLOCK:]
     if HDF5_SIGNATURE not in (data[: len(HDF5_SIGNATURE)], body[: len(HDF5_SIGNATURE)]):
-        raise TableError(f"{wanted} cannot be read: this is not an HDF5 file, or a damaged one")
+        raise TableError(f"{wanted} cannot be read: this is not an HDF5 file, or a damaged one; {_REMEDY}")
     if block != _user_block(body):
         raise TableError(
             f"{wanted} cannot be read: the file is truncated or altered, or axsim did not write it "
-            "(the SHA-256 in its user block is not that of its bytes)"
+            f"(the SHA-256 in its user block is not that of its bytes); {_REMEDY}"
         )
     with h5py.File(io.BytesIO(data), "r") as file:
         version = file.attrs.get("generator_version")
         if version != GENERATOR_VERSION:
             raise TableError(
                 f"{wanted} cannot be read: its generator version is {version}, this axsim reads "
-                f"{GENERATOR_VERSION}; build the file again"
+                f"{GENERATOR_VERSION}; {_REMEDY}"
             )
         yield file
 
@@ -204,15 +205,19 @@ def _read_record(path: str | os.PathLike[str], file: h5py.File, name: str) -> Ta
         stored = group.get("factors")
         factors = None if stored is None else Factors(*(np.asarray(stored[name]) for name in FACTORS))
     except (KeyError, TypeError, ValueError, OSError) as problem:
-        raise TableError(f"{path}: table {name!r} cannot be read: {problem}") from problem
+        raise TableError(f"{path}: table {name!r} cannot be read: {problem}; {_REMEDY}") from problem
     if table.sha256 != own["product_sha256"]:
-        raise TableError(f"{path}: table {name!r} is altered: its products do not have the stored SHA-256")
+        raise TableError(
+            f"{path}: table {name!r} is altered: its products do not have the stored SHA-256; {_REMEDY}"
+        )
     if _sha256(error) != own["error_sha256"] or not np.array_equal(error, table.error):
-        raise TableError(f"{path}: table {name!r} is altered: its error table is not that of its products")
+        raise TableError(
+            f"{path}: table {name!r} is altered: its error table is not that of its products; {_REMEDY}"
+        )
     try:
         return TableRecord(name, table, attributes, factors)
     except TableError as problem:
-        raise TableError(f"{path}: table {name!r} is altered: {problem}") from problem
+        raise TableError(f"{path}: table {name!r} is altered: {problem}; {_REMEDY}") from problem
 
 
 def _plain(value: Any) -> Any:

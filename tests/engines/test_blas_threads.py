@@ -81,3 +81,9 @@ def test_numpys_own_blas_is_found() -> None:
         assert {library["num_threads"] for library in blas_threads.blas_libraries()} == {1}
     axsim.set_num_threads(None)
     assert [library["num_threads"] for library in blas_threads.blas_libraries()] == before
+
+
+def test_another_limit_than_the_thread_count(libraries: dict[str, list[Library]]) -> None:
+    with limited_threads(most=1):
+        assert counts(libraries["blas"]) == [1, 1, None]
+    assert counts(libraries["blas"]) == [8, 2, None]

@@ -276,7 +276,7 @@ def test_the_instruction_set_can_be_forced_but_not_made_up(monkeypatch: pytest.M
     monkeypatch.setenv("AXSIM_ISA", "portable")
     assert _native.isa() == "portable"
     monkeypatch.setenv("AXSIM_ISA", "sse9")
-    with pytest.raises(ValueError, match="'sse9', expected portable, avx2, avx512, vbmi or neon"):
+    with pytest.raises(ValueError, match="AXSIM_ISA is 'sse9', which is no instruction set"):
         native.gemm(resolve("axfpm"), floats(2, 2), floats(2, 2))
     for isa in ISAS:
         if not runs_here(isa):

@@ -39,14 +39,14 @@ def test_the_best_set_that_runs_is_used(monkeypatch: pytest.MonkeyPatch) -> None
         if name in runnable:
             assert native.isa() == name
         else:
-            with pytest.raises(ValueError, match=f"AXSIM_ISA is '{name}', which this processor does not run"):
+            with pytest.raises(ValueError, match=f"'{name}', which this processor does not run.*'portable'"):
                 native.isa()
 
 
 def test_an_unknown_instruction_set_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AXSIM_ISA", "sse9")
     with pytest.raises(
-        ValueError, match="AXSIM_ISA is 'sse9', expected portable, avx2, avx512, vbmi or neon"
+        ValueError, match="AXSIM_ISA is 'sse9', which is no instruction set; expected one of .*'portable'"
     ):
         axsim.matmul(np.ones((2, 2), np.uint8), np.ones((2, 2), np.uint8), "L40")
 

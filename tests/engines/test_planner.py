@@ -18,6 +18,7 @@ from axsim.engines.fold import fold
 from axsim.engines.geometry import geometry
 from axsim.engines.planner import FactoredSums, Subject, Work
 from axsim.errors import TableError
+from axsim.tables.factor import MAX_TERMS
 
 UINT8, INT8 = np.dtype(np.uint8), np.dtype(np.int8)
 BIG = Work(1, 1024, 1024, 1024)
@@ -31,7 +32,9 @@ def subject(name: str, a: np.dtype = UINT8, b: np.dtype = UINT8) -> Subject:
 @pytest.fixture(autouse=True)
 def built_in_costs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever was measured here, and whatever another test made of the thread count."""
-    monkeypatch.setattr(planner, "current_costs", lambda: costs.Costs(costs.BUILT_IN, "built in"))
+    monkeypatch.setattr(
+        planner, "current_costs", lambda: costs.Costs(costs.BUILT_IN, "built in", measured=True)
+    )
     monkeypatch.setattr(planner, "get_num_threads", lambda: 1)
     monkeypatch.setattr(factored, "int8_is_exact", lambda: False)
 
@@ -74,7 +77,7 @@ def test_an_advantage_below_the_margin_is_not_taken(monkeypatch: pytest.MonkeyPa
     for share, taken in ((0.75, True), (0.85, False)):
         times = {"native": 1.0, "reference": 9.0, "factored native": share}
         times |= {"factored float32": 2.0, "factored float64": 2.0}
-        monkeypatch.setattr(planner, "predict", lambda engine, *_, times=times: times[engine])
+        monkeypatch.setattr(planner, "predict", lambda engine, *_, times=times, **__: times[engine])
         assert isinstance(planner.choose("auto", BIG, subject("exact8")), FactoredSums) == taken
 
 
@@ -269,6 +272,24 @@ def test_the_explanation_names_candidates_costs_and_choice() -> None:
     small = axsim.explain(a[:4, :4], a[:4, :4], "1446")
     assert small.choice == "native"
     assert "are not planned" in small.costs
+
+
+def test_no_factors_are_told_from_unknown_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    def why(own: Subject) -> str:
+        assert planner.plan("a name", BIG, own).candidates[1].seconds is None
+        return planner.plan("a name", BIG, own).candidates[1].note
+
+    for name in ("L40", "12N4"):
+        assert why(subject(name)) == f"the table has no exact factors of at most {MAX_TERMS} terms"
+    table = random_table(1)
+    unknown = Subject(table, fold(table, UINT8, UINT8), UINT8, UINT8)
+    assert "are known; engine='factored' searches" in why(unknown)
+
+    def missing() -> Any:
+        raise TableError("factors.npz cannot be read")
+
+    monkeypatch.setattr(factored_table, "library", missing)
+    assert "are known" in why(subject("L40"))
 
 
 def test_what_cannot_be_explained() -> None:

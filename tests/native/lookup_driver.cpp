@@ -132,7 +132,7 @@ void check_products() {
                 for (std::uint8_t &byte : b) byte = random_byte();
                 const std::int64_t only = 0;
                 const axsim::MatrixOperand left(a.data(), &only, a.size(), depth, 1), right(b.data(), &only, b.size(), 1, n);
-                const axsim::Problem problem{table, left, right, {m, m, 0, n}, {n, n, 0, 1}, 1, m * n, depth};
+                const axsim::Problem problem{{left, right, {m, m, 0, n}, {n, n, 0, 1}, 1, m * n, depth}, table};
                 std::vector<std::int64_t> out(m * n), expected(m * n);
                 axsim::compute(problem, out.data(), threads);
                 for (std::size_t i = 0; i < m; ++i)

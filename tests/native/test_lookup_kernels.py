@@ -1,6 +1,6 @@
-"""The look-up kernels of every instruction set against a plain triple loop, compiled by themselves with sanitizers.
+"""The look-up kernels of every instruction set against triple loops, compiled by themselves with sanitizers.
 
-Those for other processors run as well: instructions of AVX-512 are emulated in plain C++, those of aarch64 by QEMU.
+Those for other processors run as well: AVX-512's instructions are emulated in plain C++, aarch64's by QEMU.
 """
 
 from __future__ import annotations

@@ -138,7 +138,9 @@ def test_a_file_with_any_byte_changed_is_refused(path: Path) -> None:
 def test_what_is_not_hdf5_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "not.h5"
     path.write_bytes(content)
-    with pytest.raises(TableError, match=r"not\.h5.*not an HDF5 file"):
+    with pytest.raises(
+        TableError, match=r"not\.h5.*not an HDF5 file.*; delete it, or write it again \(`axsim build`"
+    ):
         read_table(path, "small")
     with pytest.raises(TableError, match="not an HDF5 file"):
         list_tables(path)
@@ -148,7 +150,7 @@ def test_hdf5_of_another_program_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "foreign.h5"
     with h5py.File(path, "w") as file:
         file["small/product"] = np.zeros((2, 2), int)
-    with pytest.raises(TableError, match="axsim did not write it"):
+    with pytest.raises(TableError, match=r"axsim did not write it \(.*\); delete it, or write it again"):
         read_table(path, "small")
 
 
@@ -162,7 +164,7 @@ def test_missing_file_and_missing_table(path: Path) -> None:
 def test_another_generator_version_is_refused(path: Path) -> None:
     reseal(path, lambda file: file.attrs.modify("generator_version", GENERATOR_VERSION + 1))
     with pytest.raises(
-        TableError, match=rf"'small'.*version is {GENERATOR_VERSION + 1}.*build the file again"
+        TableError, match=rf"'small'.*version is {GENERATOR_VERSION + 1}.*delete it, or write it again"
     ):
         read_table(path, "small")
     reseal(path, lambda file: file.attrs.pop("generator_version"))
@@ -219,7 +221,9 @@ def test_a_record_altered_behind_a_right_seal_is_refused(
     path: Path, change: Callable[[h5py.File], None], message: str
 ) -> None:
     reseal(path, change)
-    with pytest.raises(TableError, match=rf"tables\.h5: table 'small'.*{message}"):
+    with pytest.raises(
+        TableError, match=rf"tables\.h5: table 'small'.*{message}.*; delete it, or write it again"
+    ):
         read_table(path, "small")
 
 

@@ -53,32 +53,22 @@ class _Model:
 def read_blif(path_or_text: str | os.PathLike[str], *, signed: bool = False) -> Netlist:
     """Read a circuit from a BLIF file or text.
 
-    Parameters
-    ----------
-    path_or_text : str or path
-        A path, or the text itself: a string that holds a line break is text.
-    signed : bool
-        Whether the buses hold two's complement numbers, which the format cannot tell.
+    Args:
+        path_or_text: a path, or the text itself: a string that holds a line break is text.
+        signed: whether the buses hold two's complement numbers, which the format cannot tell.
 
-    Returns
-    -------
-    Netlist
+    Returns:
         Buses are recovered from names such as ``a0`` .. ``a7`` or ``a[0]`` .. ``a[7]``, in order of first
         appearance; a name without an index is a bus of one bit. A cover of two inputs becomes one gate,
-        exactly as written; one of more inputs becomes several; a buffer becomes none. Covers may come in any
-        order. Gates that no output depends on are left out.
+        exactly as written; one of more inputs becomes several; a buffer becomes none. Covers may come in
+        any order. Gates that no output depends on are left out.
 
-    Raises
-    ------
-    BlifError
-        For an empty text, an unknown construct, a malformed cover, a cycle (its nets are named), a net that
-        nothing drives or that is driven twice, a bus with a missing bit, or a missing ``.end`` (without which
-        a file cut short could pass for a whole one). The message names the line.
-    OSError
-        If the file cannot be read.
+    Raises:
+        BlifError: for an empty text, an unknown construct, a malformed cover, a cycle (its nets are
+            named), a net that nothing drives or that is driven twice, a bus with a missing bit, or a missing
+            ``.end`` (without which a file cut short could pass for a whole one). The message names the line.
+        OSError: if the file cannot be read.
 
-    Examples
-    --------
     >>> half_adder = read_blif('''
     ... .model half_adder
     ... .inputs a b
