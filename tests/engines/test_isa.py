@@ -46,7 +46,7 @@ def test_the_best_set_that_runs_is_used(monkeypatch: pytest.MonkeyPatch) -> None
 def test_an_unknown_instruction_set_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AXSIM_ISA", "sse9")
     with pytest.raises(
-        ValueError, match="AXSIM_ISA is 'sse9', which is no instruction set; expected one of .*'portable'"
+        ValueError, match=r"AXSIM_ISA is 'sse9', which is no instruction set; expected one of .*'portable'"
     ):
         axsim.matmul(np.ones((2, 2), np.uint8), np.ones((2, 2), np.uint8), "L40")
 
