@@ -15,11 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from axsim import threads
-from axsim.engines import native, reference
+from axsim.engines import reference
 from axsim.engines.fold import FoldedTable
 from axsim.engines.geometry import geometry
 
 _native = pytest.importorskip("axsim._native", reason="axsim was installed without its compiled module")
+native = pytest.importorskip("axsim.engines.native")
 
 sizes = st.one_of(st.integers(0, 20), st.sampled_from([63, 64, 65, 127, 128, 129, 300]))
 depths = st.one_of(st.integers(0, 13), st.sampled_from([255, 256, 257]))
