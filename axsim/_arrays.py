@@ -1,36 +1,52 @@
-"""Arrays of other libraries in, the same kind out; NumPy in between."""
+"""Arrays of other libraries in, the same kind out; NumPy in between, or CuPy for arrays on a GPU."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import array_api_compat
 import numpy as np
 from numpy.typing import NDArray
 
-Wrap = Callable[[NDArray[Any]], Any]
+Wrap = Callable[[Any], Any]
+
+_NOWHERE_ELSE: AbstractContextManager[None] = nullcontext()
 
 
-def to_numpy(**arrays: Any) -> tuple[list[NDArray[Any]], Wrap]:
-    """The arguments, in order, as NumPy arrays that share their memory, and what turns a result back.
+def accept(**arrays: Any) -> tuple[list[Any], Wrap, AbstractContextManager[Any]]:
+    """The arguments, in order, as arrays that the engines know and that share their memory.
 
-    All must be NumPy arrays, or all torch tensors on the CPU. Results come back as the same: ndarrays (a
-    NumPy scalar for a result without axes), or tensors. Keywords are the arguments' names in messages.
+    They are NumPy arrays, or CuPy arrays if all arguments are CuPy arrays or torch tensors on one GPU.
+    Keywords are the arguments' names in messages.
+
+    Returns:
+        The arrays; what turns a result into the arguments' kind (a NumPy scalar for a NumPy result without
+        axes); and the context to work in: for arrays on a GPU, its device, the caller's stream, and the
+        allocator that results come from.
 
     Raises:
-        TypeError: an argument is another type, a tensor elsewhere than on the CPU, a tensor that requires
-            gradients, or the kinds are mixed.
+        TypeError: an argument is another type, a tensor on another kind of device, a tensor that requires
+            gradients, or the kinds or devices are mixed.
     """
     if all(type(array) is np.ndarray for array in arrays.values()):
-        return list(arrays.values()), _scalar_if_0d
+        return list(arrays.values()), _scalar_if_0d, _NOWHERE_ELSE
+    # The one place where a module reaches to the right: only arrays on a GPU need it. Imports no CuPy.
+    from axsim.engines.cuda import arrays as device_arrays
+
+    on_device = device_arrays.accept(**arrays)
+    return (*_on_host(**arrays), _NOWHERE_ELSE) if on_device is None else on_device
+
+
+def _on_host(**arrays: Any) -> tuple[list[NDArray[Any]], Wrap]:
     tensors = [name for name, array in arrays.items() if array_api_compat.is_torch_array(array)]
     if not tensors:
         return [_checked_ndarray(name, array) for name, array in arrays.items()], _scalar_if_0d
     for name, array in arrays.items():
         if name not in tensors:
             raise TypeError(
-                f"{name} is a {_type_name(array)}, but {tensors[0]} is a torch tensor; convert one of them "
+                f"{name} is a {type_name(array)}, but {tensors[0]} is a torch tensor; convert one of them "
                 f"(torch.from_numpy({name}), or {tensors[0]}.numpy())"
             )
     return [_from_tensor(name, tensor) for name, tensor in arrays.items()], _to_tensor
@@ -43,17 +59,24 @@ def _checked_ndarray(name: str, array: Any) -> NDArray[Any]:
         )
     if isinstance(array, np.ndarray | np.generic):
         return np.asarray(array)
-    if array_api_compat.is_cupy_array(array):
-        raise TypeError(f"{name} is a CuPy array; the engines run on the CPU: pass cupy.asnumpy({name})")
     raise TypeError(
-        f"{name} is a {_type_name(array)}, expected a NumPy array or a torch tensor; "
+        f"{name} is a {type_name(array)}, expected a NumPy array, a torch tensor or a CuPy array; "
         f"numpy.asarray({name}, dtype=...) makes one"
     )
 
 
 def _from_tensor(name: str, tensor: Any) -> NDArray[Any]:
+    check_tensor(name, tensor)
     if tensor.device.type != "cpu":
-        raise TypeError(f"{name} is on device {tensor.device}; the engines run on the CPU: pass {name}.cpu()")
+        raise TypeError(
+            f"{name} is on device {tensor.device}; the engines run on CPUs and NVIDIA GPUs: pass {name}.cpu()"
+        )
+    array: NDArray[Any] = tensor.numpy()
+    return array
+
+
+def check_tensor(name: str, tensor: Any) -> None:
+    """Raise TypeError if the tensor requires gradients, or NumPy and CuPy have not its type."""
     if tensor.requires_grad:
         raise TypeError(
             f"{name} requires gradients, which do not flow through this function; pass {name}.detach()"
@@ -61,8 +84,6 @@ def _from_tensor(name: str, tensor: Any) -> NDArray[Any]:
     dtype = str(tensor.dtype).removeprefix("torch.")
     if not hasattr(np, dtype):
         raise TypeError(f"{name} is {dtype}, which NumPy has not; expected uint8, int8, float32 or float64")
-    array: NDArray[Any] = tensor.numpy()
-    return array
 
 
 def _to_tensor(array: NDArray[Any]) -> Any:
@@ -75,5 +96,6 @@ def _scalar_if_0d(array: NDArray[Any]) -> Any:
     return array if array.ndim else array[()]
 
 
-def _type_name(value: object) -> str:
+def type_name(value: object) -> str:
+    """The type as messages call it: "torch.Tensor"."""
     return f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")

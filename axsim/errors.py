@@ -21,3 +21,7 @@ class UnknownMultiplierError(ValueError):
 
 class AccumulatorOverflowError(ValueError):
     """A sum of products that could leave the range of its output type."""
+
+
+class GpuUnavailableError(RuntimeError):
+    """Work for a GPU where none can be used; the message says what is missing."""

@@ -35,8 +35,18 @@ Every product is exact to the bit; sums are made in float64, in ascending order 
 float32 (``out_dtype="float64"`` leaves them unrounded). Bias is added before the rounding. A padded pixel is
 0.0.
 
-**Arrays.** NumPy arrays in, NumPy arrays out; torch tensors on the CPU in, torch tensors out. Any strides,
-also read-only. Gradients do not flow.
+**Arrays.** NumPy arrays in, NumPy arrays out; torch tensors in, torch tensors out; CuPy arrays in, CuPy
+arrays out. Any strides, also read-only. Gradients do not flow.
+
+**GPUs.** CuPy arrays and torch tensors on a CUDA device are multiplied there, with the same numbers, if CuPy
+is installed; all operands must be on one device. Nothing is copied, work goes to the caller's stream, and
+memory comes from the caller's allocator. The host waits for the GPU once in a call that quantises floats (to
+raise for NaN and infinity), that has integers for a circuit narrower than their type (to check that they
+fit), or that has a bias whose type could overflow the result's; never otherwise, and never while a CUDA graph
+is captured. Calls can be captured after one call with the same shapes and types. NaN or infinity in float
+operands then gives NaN, and what cannot be done without looking at values is refused. Capture torch tensors
+with ``torch.cuda.graph``, whose memory pool holds all that a call allocates; for CuPy's graphs axsim keeps
+that memory itself, for good.
 """
 
 from __future__ import annotations
@@ -47,7 +57,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from axsim._arrays import to_numpy
+from axsim._arrays import accept
 from axsim.engines import floating, integer
 from axsim.engines.geometry import geometry
 from axsim.engines.options import Options, Quantisation
@@ -72,12 +82,12 @@ def multiply(
     """``a * b`` element by element, through the multiplier; shapes broadcast.
 
     Args:
-        a, b: arrays of uint8, int8, float32 or float64.
+        a, b: arrays of uint8, int8, float32 or float64, of one kind and on one device.
         mult: a multiplier or its name.
         a_quant, b_quant: how float operands are quantised, per tensor; see ``help(axsim.ops)``.
         out_dtype: int32 (default) or int64; for float operands float32 or float64 (default: the operands'
             type).
-        engine: "auto", "native" or "reference". All give the same numbers.
+        engine: "auto", "native" or "reference"; on a GPU "auto" or "gather". All give the same numbers.
 
     Raises:
         TypeError: an operand or ``out_dtype`` is of a wrong type.
@@ -88,10 +98,11 @@ def multiply(
     >>> multiply(np.array([13, 200], np.uint8), np.array([100, -13], np.int8), "L40")
     array([ 1684, -2024], dtype=int32)
     """
-    (a, b), wrap = to_numpy(a=a, b=b)
+    (a, b), wrap, context = accept(a=a, b=b)
     _check_broadcast(a.shape, b.shape)
     multiplier, kind = _resolve(mult)
-    return wrap(kind.multiply(multiplier, a, b, Options(a_quant, b_quant, out_dtype, engine)))
+    with context:
+        return wrap(kind.multiply(multiplier, a, b, Options(a_quant, b_quant, out_dtype, engine)))
 
 
 def matmul(
@@ -115,8 +126,9 @@ def matmul(
         a_quant, b_quant: how float operands are quantised; see ``help(axsim.ops)``.
         out_dtype: int32 (default) or int64; for float operands float32 or float64 (default: the operands'
             type).
-        engine: "auto", "native", "factored" (integer multipliers whose table has exact factors) or
-            "reference". All give the same numbers; ``axsim.explain`` says which "auto" takes.
+        engine: "auto", "factored" (integer multipliers whose table has exact factors), "native" or
+            "reference"; on a GPU "gather" instead of these two. All give the same numbers; ``axsim.explain``
+            says which "auto" takes.
 
     Raises:
         TypeError: an operand or ``out_dtype`` is of a wrong type.
@@ -134,14 +146,15 @@ def matmul(
     array([[    7,   502],
            [  513, 55994]], dtype=int32)
     """
-    (a, b), wrap = to_numpy(a=a, b=b)
+    (a, b), wrap, context = accept(a=a, b=b)
     row, column = a.ndim == 1, b.ndim == 1
     a2, b2 = _matrices(a, b, b_quant)
     multiplier, kind = _resolve(mult)
-    out = kind.matmul(multiplier, a2, b2, Options(a_quant, b_quant, out_dtype, engine))
-    if row:
-        out = out[..., 0, :]
-    return wrap(out[..., 0] if column else out)
+    with context:
+        out = kind.matmul(multiplier, a2, b2, Options(a_quant, b_quant, out_dtype, engine))
+        if row:
+            out = out[..., 0, :]
+        return wrap(out[..., 0] if column else out)
 
 
 def conv2d(
@@ -177,8 +190,9 @@ def conv2d(
         a_quant, b_quant: how float x and w are quantised; see ``help(axsim.ops)``.
         out_dtype: int32 (default) or int64; for float operands float32 or float64 (default: the operands'
             type).
-        engine: "auto", "native", "factored" (integer multipliers whose table has exact factors) or
-            "reference". All give the same numbers; ``axsim.explain`` says which "auto" takes.
+        engine: "auto", "factored" (integer multipliers whose table has exact factors), "native" or
+            "reference"; on a GPU "gather" instead of these two. All give the same numbers; ``axsim.explain``
+            says which "auto" takes.
 
     Returns:
         (N, O, OH, OW) with ``OH = (H + top + bottom - dy * (kh - 1) - 1) // sy + 1``, OW likewise.
@@ -197,7 +211,7 @@ def conv2d(
              [8, 8]]]], dtype=int32)
     """
     arrays = {"x": x, "w": w} if bias is None else {"x": x, "w": w, "bias": bias}
-    (x, w, *rest), wrap = to_numpy(**arrays)
+    (x, w, *rest), wrap, context = accept(**arrays)
     windows = geometry(
         x_shape=x.shape, w_shape=w.shape, stride=stride, padding=padding, dilation=dilation, groups=groups
     )
@@ -205,7 +219,8 @@ def conv2d(
         raise ValueError(f"bias has shape {rest[0].shape}, expected ({len(w)},), one for each filter of w")
     multiplier, kind = _resolve(mult)
     options = Options(a_quant, b_quant, out_dtype, engine)
-    return wrap(kind.conv2d(multiplier, x, w, rest[0] if rest else None, windows, options))
+    with context:
+        return wrap(kind.conv2d(multiplier, x, w, rest[0] if rest else None, windows, options))
 
 
 def explain(
@@ -245,22 +260,25 @@ def explain(
     >>> [(c.engine, c.note) for c in plan.candidates if c.seconds is None]
     [('factored', 'the table has no exact factors of at most 32 terms')]
     """
-    (a, b), _ = to_numpy(a=a, b=b)
+    (a, b), _, context = accept(a=a, b=b)
     multiplier, _ = _resolve(mult)
     if not isinstance(multiplier, Multiplier):
         raise TypeError(
             f"mult is {multiplier.name}, a float multiplier, expected an integer one: the planner does not "
-            "choose for float multipliers, which have one native engine"
+            "choose for float multipliers, which have one engine for each kind of array"
         )
     options = Options(a_quant, b_quant, out_dtype)
     if operation == "matmul":
-        return integer.explain_matmul(multiplier, *_matrices(a, b, b_quant), options)
+        a2, b2 = _matrices(a, b, b_quant)
+        with context:
+            return integer.explain_matmul(multiplier, a2, b2, options)
     if operation != "conv2d":
         raise ValueError(f"operation is {operation!r}, expected 'matmul' or 'conv2d'")
     where = geometry(
         x_shape=a.shape, w_shape=b.shape, stride=stride, padding=padding, dilation=dilation, groups=groups
     )
-    return integer.explain_conv2d(multiplier, a, b, where, options)
+    with context:
+        return integer.explain_conv2d(multiplier, a, b, where, options)
 
 
 def _matrices(a: Array, b: Array, b_quant: Quantisation) -> tuple[Array, Array]:

@@ -6,7 +6,8 @@ quantisation has z = 0 and the range [-max |x|, max |x|]. The scheme is that of 
 and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", CVPR 2018, doi
 10.1109/CVPR.2018.00286.
 
-Arrays are float32 or float64, NumPy's or torch's (CPU). Division and rounding are done in float64.
+Arrays are float32 or float64: NumPy's, CuPy's or torch's. Division and rounding are done in float64.
+Parameters are numbers of the host: making them from an array on a GPU waits for it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from axsim._arrays import to_numpy
+from axsim._arrays import accept
 from axsim.engines import NATIVE_IS_BUILT
 from axsim.threads import get_num_threads
 
@@ -118,9 +119,10 @@ def affine(
     >>> float(params.scale), int(params.zero_point), quantize(x, params).tolist()
     (0.0625, 32, [0, 32, 48, 255])
     """
-    (array,), _ = to_numpy(**{name: x})
-    low, high = _range(name, array, axis, method, percentile)
-    qmin, qmax = _integers(bits, signed)
+    (array,), _, context = accept(**{name: x})
+    with context:
+        low, high = _range(name, array, axis, method, percentile)
+    qmin, qmax = integer_range(bits, signed)
     levels = qmax - qmin
     scale = _safe_scale(high / levels - low / levels)
     zero_point = np.clip(np.rint(qmin - low / scale), qmin, qmax).astype(np.int64)
@@ -145,14 +147,15 @@ def symmetric(
     >>> params.scale.tolist(), params.zero_point.tolist(), params.qmin, params.qmax
     ([0.02, 0.001], [0, 0], -127, 127)
     """
-    (array,), _ = to_numpy(**{name: x})
+    (array,), _, context = accept(**{name: x})
     _check_floats(name, array)
-    if method == "percentile":
-        _, high = _range(name, np.abs(array), axis, method, percentile)
-    else:
-        low, high = _range(name, array, axis, method, percentile)
-        high = np.maximum(-low, high)
-    qmax = _integers(bits, True)[1]
+    with context:
+        if method == "percentile":
+            _, high = _range(name, np.abs(array), axis, method, percentile)
+        else:
+            low, high = _range(name, array, axis, method, percentile)
+            high = np.maximum(-low, high)
+    qmax = integer_range(bits, True)[1]
     scale = _safe_scale(high / qmax)
     return QuantParams(scale, np.zeros(scale.shape, np.int64), -qmax, qmax, axis)
 
@@ -169,9 +172,15 @@ def quantize(x: Any, params: QuantParams, *, name: str = "x") -> Any:
     """
     if not isinstance(params, QuantParams):
         raise TypeError(f"params is {params!r}, expected what affine() or symmetric() returns")
-    (array,), wrap = to_numpy(**{name: x})
+    (array,), wrap, context = accept(**{name: x})
     _check_floats(name, array)
-    return wrap(_to_integers(name, array, params))
+    if type(array) is np.ndarray:
+        return wrap(_to_integers(name, array, params))
+    from axsim.engines.cuda import device
+
+    _along(params.scale, params, array, name)  # checks the number of channels
+    with context:
+        return wrap(device.quantised_by(name, array, params))
 
 
 def dequantize(q: Any, params: QuantParams) -> Any:
@@ -184,16 +193,22 @@ def dequantize(q: Any, params: QuantParams) -> Any:
     >>> dequantize(np.array([0, 50, 255], np.uint8), QuantParams(0.02, 50, 0, 255)).tolist()
     [-1.0, 0.0, 4.1]
     """
-    (array,), wrap = to_numpy(q=q)
+    (array,), wrap, context = accept(q=q)
     if array.dtype != params.dtype:
         raise TypeError(f"q is {array.dtype}, expected {params.dtype}, the type that params makes")
-    zero = _along(params.zero_point, params, array, "q")
-    return wrap(np.asarray((array - zero) * _along(params.scale, params, array, "q")))
+    scale, zero = params.scale, params.zero_point
+    with context:
+        if type(array) is not np.ndarray:
+            from axsim.engines.cuda import device
+
+            scale, zero = (values.reshape(scale.shape) for values in device.constants(params))
+        values = (array - _along(zero, params, array, "q")) * _along(scale, params, array, "q")
+        return wrap(np.asarray(values) if isinstance(values, np.generic) else values)
 
 
 def to_integers_by_numpy(name: str, array: NDArray[Any], params: QuantParams) -> NDArray[Any]:
     """:func:`quantize`, in NumPy."""
-    _extremes(name, array)
+    _check_finite(name, array)
     with np.errstate(over="ignore"):  # a quotient beyond float64 is clipped like any other large one
         q = np.divide(array, _along(params.scale, params, array, name), dtype=np.float64)
     q = np.rint(q, out=q if q.ndim else None)
@@ -253,7 +268,6 @@ def _range(
         raise ValueError(f"method is {method!r}, expected 'minmax' or 'percentile'")
     if not 50 < percentile <= 100:
         raise ValueError(f"percentile is {percentile}, expected above 50 and up to 100")
-    extremes = _extremes(name, array)
     if axis is None:
         flat = array.reshape(1, -1)
     else:
@@ -261,14 +275,23 @@ def _range(
         flat = first.reshape(len(first), int(np.prod(first.shape[1:])))
     if flat.size == 0:
         low = high = np.zeros(len(flat))
-    elif method == "minmax" and axis is None:
-        low, high = np.array(extremes)[:, None]
     elif method == "minmax":
-        low, high = flat.min(axis=1).astype(np.float64), flat.max(axis=1).astype(np.float64)
+        low, high = _extremes(name, flat)
     else:
-        low, high = np.percentile(flat.astype(np.float64), [100 - percentile, percentile], axis=1)
+        values = _on_host(flat)
+        _check_finite(name, values)
+        low, high = np.percentile(values.astype(np.float64), [100 - percentile, percentile], axis=1)
     low, high = np.minimum(low, 0.0), np.maximum(high, 0.0)
     return (low[0], high[0]) if axis is None else (low, high)
+
+
+def _on_host(array: Any) -> NDArray[Any]:
+    """The array itself, or a copy of one on a GPU."""
+    if type(array) is np.ndarray:
+        return array
+    from axsim.engines.cuda.arrays import to_host
+
+    return to_host(array)
 
 
 def _safe_scale(scale: Float) -> Float:
@@ -276,7 +299,8 @@ def _safe_scale(scale: Float) -> Float:
     return np.where(scale == 0, 1.0, np.maximum(scale, np.finfo(np.float64).tiny))
 
 
-def _integers(bits: int, signed: bool) -> tuple[int, int]:
+def integer_range(bits: int, signed: bool) -> tuple[int, int]:
+    """The least and the greatest integer of that width; ValueError for a width that is not 1 to 8."""
     if not 1 + signed <= bits <= 8:
         raise ValueError(f"bits is {bits}, expected {1 + signed} to 8")
     return (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
@@ -287,18 +311,22 @@ def _check_floats(name: str, array: NDArray[Any]) -> None:
         raise TypeError(f"{name} is {array.dtype}, expected float32 or float64")
 
 
-def _extremes(name: str, array: NDArray[Any]) -> tuple[float, float]:
-    """The least and the greatest number, 0 if there is none; ValueError if one is not finite."""
-    if not array.size:
-        return 0.0, 0.0
-    if NATIVE_IS_BUILT:
-        low, high, finite = _native.extremes(_plain(array), get_num_threads())
+def _check_finite(name: str, array: NDArray[Any]) -> None:
+    if array.size:
+        _extremes(name, array.reshape(1, -1))
+
+
+def _extremes(name: str, rows: NDArray[Any]) -> tuple[Float, Float]:
+    """The least and the greatest number of each row, in float64; ValueError if one is not finite."""
+    if NATIVE_IS_BUILT and type(rows) is np.ndarray and len(rows) == 1:
+        low, high, finite = _native.extremes(_plain(rows), get_num_threads())
+        lows, highs = np.array([low]), np.array([high])
     else:  # NaN passes through min and max, so that no array of flags is needed
-        low, high = float(array.min()), float(array.max())
-        finite = math.isfinite(low) and math.isfinite(high)
+        lows, highs = (_on_host(ends).astype(np.float64) for ends in (rows.min(axis=1), rows.max(axis=1)))
+        finite = bool(np.isfinite([lows, highs]).all())
     if not finite:
         raise _not_finite(name)
-    return low, high
+    return lows, highs
 
 
 def _not_finite(name: str) -> ValueError:

@@ -79,3 +79,20 @@ ENTRY_RANGES = (
 
 def folded_tables() -> st.SearchStrategy[FoldedTable]:
     return st.builds(lambda seed, ends: random_folded(seed, *ends), seeds(), st.sampled_from(ENTRY_RANGES))
+
+
+@st.composite
+def convolutions(draw: st.DrawFn) -> dict[str, Any]:
+    """Shapes and options of a small convolution, of every geometry."""
+    pair = st.tuples(st.integers(1, 3), st.integers(1, 3))
+    kernel, stride, dilation, groups = draw(pair), draw(pair), draw(pair), draw(st.sampled_from([1, 2, 4]))
+    pads = draw(st.tuples(*[st.tuples(st.integers(0, 2), st.integers(0, 2))] * 2))
+    depthwise = draw(st.booleans())
+    channels = groups * (1 if depthwise else draw(st.integers(1, 3)))
+    height, width = (dilation[i] * (kernel[i] - 1) + 1 + draw(st.integers(0, 4)) for i in range(2))
+    filters = groups * draw(st.integers(1, 3))
+    return {
+        "x": (draw(st.integers(1, 3)), channels, height, width),
+        "w": (filters, channels // groups, *kernel),
+        "options": {"stride": stride, "padding": pads, "dilation": dilation, "groups": groups},
+    }

@@ -11,7 +11,7 @@ import pytest
 from drawn_arrays import integers
 
 import axsim
-from axsim._arrays import to_numpy
+from axsim._arrays import accept
 
 A, B = integers(1, (3, 4), np.uint8), integers(2, (4, 5), np.uint8)
 
@@ -22,7 +22,7 @@ def torch() -> Any:
 
 
 def test_numpy_arrays_are_passed_through() -> None:
-    (a, b), _ = to_numpy(a=A, b=B)
+    (a, b), _, _ = accept(a=A, b=B)
     assert a is A
     assert b is B
 
@@ -62,7 +62,7 @@ def test_tensors_of_any_strides(torch: Any) -> None:
 
 def test_tensors_share_memory_on_the_way_in(torch: Any) -> None:
     tensor = torch.from_numpy(A)
-    (a,), _ = to_numpy(a=tensor)
+    (a,), _, _ = accept(a=tensor)
     assert a.ctypes.data == tensor.data_ptr()
 
 
@@ -94,7 +94,7 @@ def test_types_that_numpy_has_not_are_refused(torch: Any) -> None:
 
 @pytest.mark.parametrize("bad", [[[1, 2]], 3, None, "12"])
 def test_what_is_no_array_is_refused(bad: Any) -> None:
-    with pytest.raises(TypeError, match=r"a is a .*expected a NumPy array or a torch tensor"):
+    with pytest.raises(TypeError, match=r"a is a .*expected a NumPy array, a torch tensor or a CuPy array"):
         axsim.multiply(bad, B)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from drawn_arrays import integers, laid_out, layouts, random_table, seeds
+from drawn_arrays import convolutions, integers, laid_out, layouts, random_table, seeds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -107,22 +107,6 @@ def test_results_are_linear_in_the_table(seed: int, operation: str, engine: str)
     call = getattr(axsim, operation)
     first, second, whole = (call(a, b, multiplier(t), engine=engine) for t in (one, two, both))
     assert np.array_equal(first + second, whole)
-
-
-@st.composite
-def convolutions(draw: st.DrawFn) -> dict[str, Any]:
-    pair = st.tuples(st.integers(1, 3), st.integers(1, 3))
-    kernel, stride, dilation, groups = draw(pair), draw(pair), draw(pair), draw(st.sampled_from([1, 2, 4]))
-    pads = draw(st.tuples(*[st.tuples(st.integers(0, 2), st.integers(0, 2))] * 2))
-    depthwise = draw(st.booleans())
-    channels = groups * (1 if depthwise else draw(st.integers(1, 3)))
-    height, width = (dilation[i] * (kernel[i] - 1) + 1 + draw(st.integers(0, 4)) for i in range(2))
-    filters = groups * draw(st.integers(1, 3))
-    return {
-        "x": (draw(st.integers(1, 3)), channels, height, width),
-        "w": (filters, channels // groups, *kernel),
-        "options": {"stride": stride, "padding": pads, "dilation": dilation, "groups": groups},
-    }
 
 
 @settings(max_examples=200)

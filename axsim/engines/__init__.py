@@ -28,7 +28,7 @@ class Sums(Protocol):
         x: Bytes,
         w: Bytes,
         geometry: Geometry,
-        pad_byte: int,
+        pad_byte: Any,
         accumulator: DTypeLike,
     ) -> NDArray[Any]: ...
 
@@ -54,6 +54,11 @@ def select(name: str = "auto") -> Engine:
         raise ValueError(
             "engine is 'factored', which makes matrix products and convolutions of integer multipliers only; "
             "expected auto, native or reference"
+        )
+    if name == "gather":
+        raise ValueError(
+            "engine is 'gather', which works on a GPU, but the arrays are in main memory; expected auto, "
+            f"{', '.join(ENGINES)}"
         )
     if name != "native":
         raise ValueError(f"engine is {name!r}, expected one of auto, {', '.join(ENGINES)}")

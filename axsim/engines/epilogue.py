@@ -4,7 +4,8 @@
 
 The bracket is exact in integers (``axsim.engines.zero_points`` derives it); it is scaled in float64, by one
 scale after the other (their product could overflow, and 0 times infinity is not 0), and rounded once. The
-compiled module does so in one pass, where it was built, and NumPy in several; the numbers are the same.
+compiled module does so in one pass, for arrays in main memory and where it was built; NumPy in several, and
+CuPy, whose arrays take the same functions. The numbers are the same.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from axsim.engines import NATIVE_IS_BUILT, zero_points
 from axsim.engines.geometry import Geometry
-from axsim.quantize import QuantParams
+from axsim.engines.place import Quantised
 from axsim.threads import get_num_threads
 
 if NATIVE_IS_BUILT:
@@ -27,57 +28,44 @@ Array = NDArray[Any]
 Doubles = NDArray[np.float64]
 
 
-def lookup(
-    products: Array, a: Array, b: Array, a_params: QuantParams, b_params: QuantParams, dtype: Any
+def scaled_lookup(products: Array, a: Quantised, b: Quantised, dtype: np.dtype[Any]) -> Array:
+    """As ``Place.scaled_lookup``, in NumPy or CuPy; both operands are quantised per tensor."""
+    total = zero_points.lookup(products, a.values, b.values, a.zero, b.zero)
+    return _scaled(total, a.scale, b.scale, None, dtype)
+
+
+def gemm_by_arrays(sums: Array, a: Quantised, b: Quantised, dtype: np.dtype[Any]) -> Array:
+    """As ``Place.scaled_gemm``, in NumPy or CuPy."""
+    total = zero_points.gemm(sums, a.values, b.values, a.zero, b.zero)
+    return _scaled(total, a.scale, b.scale, None, dtype)
+
+
+def conv2d_by_arrays(
+    sums: Array, x: Quantised, w: Quantised, geometry: Geometry, bias: Array | None, dtype: np.dtype[Any]
 ) -> Array:
-    """Single products of ``a`` and ``b`` that broadcast together, both quantised per tensor, in NumPy."""
-    zeros = int(a_params.zero_point), int(b_params.zero_point)
-    return _scaled(zero_points.lookup(products, a, b, *zeros), a_params.scale, b_params.scale, None, dtype)
+    """As ``Place.scaled_conv2d``, in NumPy or CuPy."""
+    total = zero_points.conv2d(sums, x.values, w.values, geometry, x.zero, w.zero)
+    w_scale = w.scale[:, None, None] if w.scale.ndim else w.scale
+    return _scaled(total, x.scale, w_scale, None if bias is None else bias[:, None, None], dtype)
 
 
-def gemm_by_numpy(
-    sums: Array, a: Array, b: Array, a_params: QuantParams, b_params: QuantParams, dtype: Any
-) -> Array:
-    """``sums`` (..., M, N) of a (..., M, K) and b (..., K, N); ``b_params`` may have N channels."""
-    total = zero_points.gemm(sums, a, b, int(a_params.zero_point), b_params.zero_point)
-    return _scaled(total, a_params.scale, b_params.scale, None, dtype)
-
-
-def conv2d_by_numpy(
-    sums: Array,
-    x: Array,
-    w: Array,
-    geometry: Geometry,
-    x_params: QuantParams,
-    w_params: QuantParams,
-    bias: Array | None,
-    dtype: Any,
-) -> Array:
-    """``sums`` (N, O, OH, OW) of images and filters; ``w_params`` may have O channels; bias is (O,)."""
-    total = zero_points.conv2d(sums, x, w, geometry, int(x_params.zero_point), w_params.zero_point)
-    w_scale = w_params.scale if w_params.axis is None else w_params.scale[:, None, None]
-    return _scaled(total, x_params.scale, w_scale, None if bias is None else bias[:, None, None], dtype)
-
-
-def gemm_by_kernels(
-    sums: Array, a: Array, b: Array, a_params: QuantParams, b_params: QuantParams, dtype: Any
-) -> Array:
-    """As ``gemm_by_numpy``."""
+def gemm_by_kernels(sums: Array, a: Quantised, b: Quantised, dtype: np.dtype[Any]) -> Array:
+    """As ``Place.scaled_gemm``, compiled."""
     *batch, rows, channels = sums.shape
-    shared = b.ndim == 2  # one right operand for all: one tall product
+    shared = b.values.ndim == 2  # one right operand for all: one tall product
     matrices, rows = (1, math.prod(batch) * rows) if shared else (math.prod(batch), rows)
-    a_zero, b_zero = float(a_params.zero_point), _each(b_params.zero_point, channels)
+    a_zero, b_zero = _zero(a), _each(_zero(b), channels)
     left, extra = np.zeros(1), np.zeros(1)
-    if b_zero.any():
-        left = _sums_over(a, a.ndim - 1)
-    if a_zero:
-        extra = a.shape[-1] * a_zero * b_zero - a_zero * _sums_over(b, b.ndim - 2)
+    if b.zero is not None:
+        left = _sums_over(a.values, a.values.ndim - 1)
+    if a.zero is not None:
+        extra = a.values.shape[-1] * a_zero * b_zero - a_zero * _sums_over(b.values, b.values.ndim - 2)
     out = np.empty(sums.shape, dtype)
     _native.scale_rows(
         np.ascontiguousarray(sums).reshape(matrices, rows, channels),
         _spread(left, sums.shape[:-1]).reshape(matrices, rows),
-        float(a_params.scale),
-        _each(b_params.scale, channels),
+        float(a.scale),
+        _each(b.scale, channels),
         b_zero,
         _spread(extra, (channels,) if shared else (*batch, channels)).reshape(matrices, channels),
         out.reshape(matrices, rows, channels),
@@ -87,30 +75,23 @@ def gemm_by_kernels(
 
 
 def conv2d_by_kernels(
-    sums: Array,
-    x: Array,
-    w: Array,
-    geometry: Geometry,
-    x_params: QuantParams,
-    w_params: QuantParams,
-    bias: Array | None,
-    dtype: Any,
+    sums: Array, x: Quantised, w: Quantised, geometry: Geometry, bias: Array | None, dtype: np.dtype[Any]
 ) -> Array:
-    """As ``conv2d_by_numpy``."""
+    """As ``Place.scaled_conv2d``, compiled."""
     images, channels, *size = sums.shape
-    pixels, terms = math.prod(size), math.prod(w.shape[1:])
-    x_zero, w_zero = float(x_params.zero_point), _each(w_params.zero_point, channels)
+    pixels, terms = math.prod(size), math.prod(w.values.shape[1:])
+    x_zero, w_zero = _zero(x), _each(_zero(w), channels)
     left, extra = np.zeros((images, 1, pixels)), np.zeros(channels)
-    if w_zero.any():
-        left = _window_sums(x, w.shape, geometry, int(x_zero), size)
-    if x_zero:
-        extra = x_zero * (terms * w_zero - _sums_over(w.reshape(channels, terms), 1))
+    if w.zero is not None:
+        left = _window_sums(x, w.values.shape, geometry, size)
+    if x.zero is not None:
+        extra = x_zero * (terms * w_zero - _sums_over(w.values.reshape(channels, terms), 1))
     out = np.empty(sums.shape, dtype)
     _native.scale_planes(
         np.ascontiguousarray(sums).reshape(images, channels, pixels),
         left,
-        float(x_params.scale),
-        _each(w_params.scale, channels),
+        float(x.scale),
+        _each(w.scale, channels),
         w_zero,
         extra,
         None if bias is None else np.ascontiguousarray(bias, np.float64),
@@ -120,17 +101,23 @@ def conv2d_by_kernels(
     return out
 
 
-gemm = gemm_by_kernels if NATIVE_IS_BUILT else gemm_by_numpy
-conv2d = conv2d_by_kernels if NATIVE_IS_BUILT else conv2d_by_numpy
+scaled_gemm = gemm_by_kernels if NATIVE_IS_BUILT else gemm_by_arrays
+scaled_conv2d = conv2d_by_kernels if NATIVE_IS_BUILT else conv2d_by_arrays
 
 
-def _scaled(total: Array, a_scale: Array, b_scale: Array, bias: Array | None, dtype: Any) -> Array:
-    y = np.asarray(np.multiply(total, a_scale, dtype=np.float64))
+def _scaled(total: Array, a_scale: Array, b_scale: Array, bias: Array | None, dtype: np.dtype[Any]) -> Array:
+    y = total.astype(np.float64)
+    y *= a_scale
     y *= b_scale
     if bias is not None:
         y += bias
     scaled: Array = y.astype(dtype, copy=False)
     return scaled
+
+
+def _zero(operand: Quantised) -> Doubles:
+    """The zero points of an operand in main memory."""
+    return np.zeros(()) if operand.zero is None else operand.zero.astype(np.float64)
 
 
 def _each(values: Array, channels: int) -> Doubles:
@@ -156,23 +143,21 @@ def _sums_over(operand: Array, axis: int) -> Doubles:
     return sums
 
 
-def _window_sums(
-    x: Array, w_shape: tuple[int, ...], geometry: Geometry, x_zero: int, size: list[int]
-) -> Doubles:
+def _window_sums(x: Quantised, w_shape: tuple[int, ...], geometry: Geometry, size: list[int]) -> Doubles:
     """The sum of each window's operands, for each group: (N, groups, OH * OW)."""
-    sums = np.empty((len(x), geometry.groups, *size))
+    sums = np.empty((len(x.values), geometry.groups, *size))
     _native.sum_windows(
-        _bytes(x),
-        x.dtype.kind == "i",
+        _bytes(x.values),
+        x.values.dtype.kind == "i",
         (w_shape[2], w_shape[3]),
         geometry.stride,
         (geometry.padding[0], geometry.padding[2]),
         geometry.dilation,
-        x_zero & 255,
+        x.zero_byte,
         sums,
         get_num_threads(),
     )
-    return sums.reshape(len(x), geometry.groups, math.prod(size))
+    return sums.reshape(len(sums), geometry.groups, math.prod(size))
 
 
 def _bytes(operand: Array) -> NDArray[np.uint8]:

@@ -1,6 +1,7 @@
 """Products through a float multiplier: every product exact to the bit, sums in float64, rounded once.
 
-The three operations take NumPy arrays whose shapes fit, of float32 or float16; nothing is quantised.
+The three operations take arrays whose shapes fit, all NumPy's or all on one GPU, of float32 or float16;
+nothing is quantised.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def multiply(multiplier: FloatMultiplier, a: Array, b: Array, options: Options) -> Array:
     """``a * b`` element by element, broadcast together."""
     a, b, dtype = _prepare(("a", a), ("b", b), options)
-    products: Array = _engine(options.engine, multiplier).multiply(multiplier, a, b)
+    products: Array = _engine(options.engine, multiplier, a).multiply(multiplier, a, b)
     return products.astype(dtype, copy=False)
 
 
 def matmul(multiplier: FloatMultiplier, a: Array, b: Array, options: Options) -> Array:
     """``a @ b`` of a (..., M, K) and b (..., K, N): (..., M, N)."""
     a, b, dtype = _prepare(("a", a), ("b", b), options)
-    sums: Array = _engine(options.engine, multiplier).gemm(multiplier, a, b, rounded=dtype == _FLOAT32)
+    sums: Array = _engine(options.engine, multiplier, a).gemm(multiplier, a, b, rounded=dtype == _FLOAT32)
     return sums
 
 
@@ -45,7 +46,7 @@ def conv2d(
 ) -> Array:
     """Cross-correlation of x (N, C, H, W) with w (O, C / groups, kh, kw), plus bias (O,): (N, O, OH, OW)."""
     x, w, dtype = _prepare(("x", x), ("w", w), options)
-    engine = _engine(options.engine, multiplier)
+    engine = _engine(options.engine, multiplier, x)
     if bias is None:
         sums: Array = engine.conv2d(multiplier, x, w, geometry, rounded=dtype == _FLOAT32)
         return sums
@@ -70,8 +71,16 @@ def _prepare(
     return as_float32(a, a_name), as_float32(b, b_name), dtype
 
 
-def _engine(name: str, multiplier: FloatMultiplier) -> ModuleType:
-    """The engine called ``name``; for "auto" the native one if it was built and has a kernel."""
+def _engine(name: str, multiplier: FloatMultiplier, operand: Array) -> ModuleType:
+    """The engine called ``name`` for arrays where the operand is; for "auto" one that has a kernel."""
+    if type(operand) is not np.ndarray:
+        if name != "auto":
+            raise ValueError(
+                f"engine is {name!r}, but float multipliers have one engine on a GPU; expected 'auto'"
+            )
+        from axsim.engines.cuda import floats
+
+        return floats
     if select(name) is reference:
         return float_reference
     from axsim.engines import float_native

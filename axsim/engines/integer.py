@@ -1,7 +1,7 @@
 """Products through an integer multiplier: quantise, sum in an engine, and scale back.
 
-The three operations take NumPy arrays whose shapes fit. Integer operands give integer sums; float operands
-are quantised first (``axsim.ops`` has the rules) and give floats.
+The three operations take arrays whose shapes fit, all NumPy's or all on one GPU. Integer operands give
+integer sums; float operands are quantised first (``axsim.ops`` has the rules) and give floats.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from axsim.engines import epilogue, planner, select
+from axsim.engines import host
 from axsim.engines.fold import FoldedTable, Limits, fold
 from axsim.engines.geometry import Geometry
-from axsim.engines.options import Options, Quantisation, result_dtype
+from axsim.engines.options import Options, Quantisation, Rule, result_dtype
+from axsim.engines.place import Place, Quantised, Unquantised
 from axsim.engines.planner import Plan, Subject, Work
 from axsim.errors import AccumulatorOverflowError
 from axsim.multipliers import Multiplier
-from axsim.quantize import QuantParams, affine, quantize, symmetric
+from axsim.quantize import QuantParams
 
 Array = NDArray[Any]
 
@@ -35,16 +36,18 @@ class Operands:
     """What one call multiplies.
 
     Attributes:
+        place: where the arrays are.
         a, b: uint8 or int8, as they came in or quantised.
-        params: how ``a`` and ``b`` were quantised; None if integers came in.
+        quantised: how ``a`` and ``b`` were quantised; None if integers came in.
         subject: the multiplier's table, folded for these types.
         accumulator: int32 or int64, wide enough for the sums.
         out_dtype: the result's.
     """
 
+    place: Place
     a: Array
     b: Array
-    params: tuple[QuantParams, QuantParams] | None
+    quantised: tuple[Quantised, Quantised] | None
     subject: Subject
     accumulator: np.dtype[Any]
     out_dtype: np.dtype[Any]
@@ -63,21 +66,21 @@ class Operands:
 def multiply(multiplier: Multiplier, a: Array, b: Array, options: Options) -> Array:
     """``a * b`` element by element, broadcast together."""
     call = _prepare(multiplier, ("a", a), ("b", b), options, terms=1, channel_axis=None)
-    products = select(options.engine).lookup(call.table, *call.bytes)
-    if call.params is None:
+    products = call.place.select(options.engine).lookup(call.table, *call.bytes)
+    if call.quantised is None:
         return products.astype(call.out_dtype, copy=False)
-    return epilogue.lookup(products, call.a, call.b, *call.params, call.out_dtype)
+    return call.place.scaled_lookup(products, *call.quantised, call.out_dtype)
 
 
 def matmul(multiplier: Multiplier, a: Array, b: Array, options: Options) -> Array:
     """``a @ b`` of a (..., M, K) and b (..., K, N): (..., M, N)."""
     # A vector was made a column: its only axis held the terms of the sum, not output channels.
     call = _prepare(multiplier, ("a", a), ("b", b), options, terms=a.shape[-1], channel_axis=b.ndim - 1)
-    engine = planner.choose(options.engine, Work.of_gemm(a.shape, b.shape), call.subject)
+    engine = call.place.choose(options.engine, Work.of_gemm(a.shape, b.shape), call.subject)
     sums = engine.gemm(call.table, *call.bytes, call.accumulator)
-    if call.params is None:
+    if call.quantised is None:
         return sums
-    return epilogue.gemm(sums, call.a, call.b, *call.params, call.out_dtype)
+    return call.place.scaled_gemm(sums, *call.quantised, call.out_dtype)
 
 
 def conv2d(
@@ -86,27 +89,36 @@ def conv2d(
     """Cross-correlation of x (N, C, H, W) with w (O, C / groups, kh, kw), plus bias (O,): (N, O, OH, OW)."""
     terms = math.prod(w.shape[1:])
     call = _prepare(multiplier, ("x", x), ("w", w), options, terms=terms, channel_axis=0, bias=bias)
-    zero = 0 if call.params is None else int(call.params[0].zero_point)
-    engine = planner.choose(options.engine, Work.of_conv2d(x.shape, w.shape, geometry), call.subject)
-    sums = engine.conv2d(call.table, *call.bytes, geometry, zero & 255, call.accumulator)
-    if call.params is None:
+    pad_byte = 0 if call.quantised is None else call.quantised[0].zero_byte
+    engine = call.place.choose(options.engine, Work.of_conv2d(x.shape, w.shape, geometry), call.subject)
+    sums = engine.conv2d(call.table, *call.bytes, geometry, pad_byte, call.accumulator)
+    if call.quantised is None:
         if bias is not None:
-            sums += bias[:, None, None]
+            sums += bias.astype(sums.dtype)[:, None, None]
         return sums
-    return epilogue.conv2d(sums, call.a, call.b, geometry, *call.params, bias, call.out_dtype)
+    return call.place.scaled_conv2d(sums, *call.quantised, geometry, bias, call.out_dtype)
 
 
 def explain_matmul(multiplier: Multiplier, a: Array, b: Array, options: Options) -> Plan:
     """How ``matmul`` chooses its engine for these arguments."""
     call = _prepare(multiplier, ("a", a), ("b", b), options, terms=a.shape[-1], channel_axis=b.ndim - 1)
-    return planner.plan(multiplier.name, Work.of_gemm(a.shape, b.shape), call.subject)
+    return call.place.plan(multiplier.name, Work.of_gemm(a.shape, b.shape), call.subject)
 
 
 def explain_conv2d(multiplier: Multiplier, x: Array, w: Array, geometry: Geometry, options: Options) -> Plan:
     """How ``conv2d`` chooses its engine for these arguments."""
     terms = math.prod(w.shape[1:])
     call = _prepare(multiplier, ("a", x), ("b", w), options, terms=terms, channel_axis=0)
-    return planner.plan(multiplier.name, Work.of_conv2d(x.shape, w.shape, geometry), call.subject)
+    return call.place.plan(multiplier.name, Work.of_conv2d(x.shape, w.shape, geometry), call.subject)
+
+
+def place_of(array: Array) -> Place:
+    """Where an array is that ``axsim._arrays.accept`` let in."""
+    if type(array) is np.ndarray:
+        return host
+    from axsim.engines.cuda import device
+
+    return device
 
 
 def _prepare(
@@ -127,39 +139,32 @@ def _prepare(
             f"{a_name} is {a.dtype} and {b_name} is {b.dtype}: quantise the float operand yourself "
             "(axsim.quantize.quantize), or pass two floats"
         )
-    params = None
+    place = place_of(a)
+    if bias is not None:
+        _check_bias_type(bias, floats)
     if floats:
-        out_dtype = result_dtype(options.out_dtype, _FLOATS, np.result_type(a, b))
-        bits, signed = (multiplier.a_bits, multiplier.b_bits), multiplier.signed
-        params = (
-            _params(a_name, a, "a_quant", options.a_quant, bits[0], signed, None),
-            _params(b_name, b, "b_quant", options.b_quant, bits[1], signed, channel_axis),
-        )
-        a, b = quantize(a, params[0], name=a_name), quantize(b, params[1], name=b_name)
+        out_dtype = result_dtype(options.out_dtype, _FLOATS, np.result_type(a.dtype, b.dtype))
+        a_by = _rule(a, "a_quant", options.a_quant, multiplier.a_bits, multiplier.signed, None)
+        b_by = _rule(b, "b_quant", options.b_quant, multiplier.b_bits, multiplier.signed, channel_axis)
+        table = fold(multiplier.table, a_by.dtype, b_by.dtype)
+        _check_range("a_quant", a_by, table.a_limits, multiplier)
+        _check_range("b_quant", b_by, table.b_limits, multiplier)
+        made = place.quantised([Unquantised(a_name, a, a_by), Unquantised(b_name, b, b_by)], bias)
+        quantised = made[0], made[1]
+        a, b = quantised[0].values, quantised[1].values
+        largest = terms * table.max_abs
+        accumulator = _INT32 if largest <= _MAX[_INT32] else _INT64
     else:
         if options.a_quant is not None or options.b_quant is not None:
             raise TypeError(f"a_quant or b_quant is given, but {a_name} and {b_name} are integers already")
-        out_dtype = result_dtype(options.out_dtype, (_INT32, _INT64), _INT32)
-
-    table = fold(multiplier.table, a.dtype, b.dtype)
-    if params is None:
-        _check_values(a_name, a, table.a_limits, multiplier)
-        _check_values(b_name, b, table.b_limits, multiplier)
-    else:
-        _check_range("a_quant", params[0], table.a_limits, multiplier)
-        _check_range("b_quant", params[1], table.b_limits, multiplier)
-
-    shift = 0 if bias is None else _check_bias(bias, floats)
-    largest = terms * table.max_abs + shift
-    if not floats and largest > _MAX[out_dtype]:
-        added = f", and a bias of up to {shift}," if shift else ""
-        raise AccumulatorOverflowError(
-            f"a sum of {terms} products of {multiplier.name}, each up to {table.max_abs}{added or ','} can "
-            f"reach {largest}, beyond {out_dtype}"
-            + ("; pass out_dtype='int64'" if out_dtype == _INT32 else "")
-        )
-    accumulator = out_dtype if not floats else _INT32 if largest <= _MAX[_INT32] else _INT64
-    return Operands(a, b, params, Subject(multiplier.table, table, a.dtype, b.dtype), accumulator, out_dtype)
+        accumulator = out_dtype = result_dtype(options.out_dtype, (_INT32, _INT64), _INT32)
+        table = fold(multiplier.table, a.dtype, b.dtype)
+        _check_values(place, (a_name, a, table.a_limits), (b_name, b, table.b_limits), multiplier)
+        _check_sums(place, multiplier.name, terms, table.max_abs, bias, out_dtype)
+        quantised = None
+    return Operands(
+        place, a, b, quantised, Subject(multiplier.table, table, a.dtype, b.dtype), accumulator, out_dtype
+    )
 
 
 def _is_float(name: str, array: Array) -> bool:
@@ -177,16 +182,10 @@ def _is_float(name: str, array: Array) -> bool:
     raise TypeError(f"{name} is {array.dtype}, expected uint8, int8, float32 or float64{hint}")
 
 
-def _params(
-    name: str,
-    x: Array,
-    argument: str,
-    given: Quantisation,
-    bits: int,
-    signed: bool,
-    channel_axis: int | None,
-) -> QuantParams:
-    """The parameters to quantise a float operand with, for a circuit of ``bits``."""
+def _rule(
+    x: Array, argument: str, given: Quantisation, bits: int, signed: bool, channel_axis: int | None
+) -> Rule | QuantParams:
+    """What to quantise a float operand by, for a circuit of ``bits``."""
     if isinstance(given, QuantParams):
         if given.axis is not None and (channel_axis is None or given.axis % x.ndim != channel_axis):
             allowed = "per tensor" if channel_axis is None else f"per tensor or along axis {channel_axis}"
@@ -196,39 +195,60 @@ def _params(
             )
         return given
     if given is None or given == "affine":
-        return affine(x, bits=min(bits, 8), signed=signed, name=name)
+        return Rule.affine(min(bits, 8), signed=signed)
     if given == "symmetric":  # an unsigned circuit gets the sign beside its magnitude bits
-        return symmetric(x, bits=min(bits if signed else bits + 1, 8), name=name)
+        return Rule.symmetric(min(bits if signed else bits + 1, 8))
     raise ValueError(f"{argument} is {given!r}, expected 'affine', 'symmetric' or axsim.quantize.QuantParams")
 
 
-def _check_values(name: str, array: Array, limits: Limits, multiplier: Multiplier) -> None:
-    if array.size == 0 or limits == _WHOLE[array.dtype.kind]:
+def _check_values(
+    place: Place, left: tuple[str, Array, Limits], right: tuple[str, Array, Limits], multiplier: Multiplier
+) -> None:
+    """Look at the values where the circuit does not take all that their type holds."""
+    narrow = [side for side in (left, right) if side[2] != _WHOLE[side[1].dtype.kind]]
+    if not narrow:
         return
-    low, high = limits
-    for extreme in (int(array.min()), int(array.max())):
-        if not low <= extreme <= high:
-            raise ValueError(
-                f"{name} holds {extreme}, but {multiplier.name} takes {low} to {high} from {array.dtype}"
-            )
+    found = place.extremes(*(array for _, array, _ in narrow))
+    for (name, array, (low, high)), extremes in zip(narrow, found, strict=True):
+        for extreme in extremes:
+            if not low <= extreme <= high:
+                raise ValueError(
+                    f"{name} holds {extreme}, but {multiplier.name} takes {low} to {high} from {array.dtype}"
+                )
 
 
-def _check_range(argument: str, params: QuantParams, limits: Limits, multiplier: Multiplier) -> None:
-    if params.qmin < limits[0] or params.qmax > limits[1]:
+def _check_range(argument: str, by: Rule | QuantParams, limits: Limits, multiplier: Multiplier) -> None:
+    if by.qmin < limits[0] or by.qmax > limits[1]:
         raise ValueError(
-            f"{argument} makes integers from {params.qmin} to {params.qmax}, but {multiplier.name} takes "
-            f"{limits[0]} to {limits[1]} from {params.dtype}; choose fewer bits"
+            f"{argument} makes integers from {by.qmin} to {by.qmax}, but {multiplier.name} takes "
+            f"{limits[0]} to {limits[1]} from {by.dtype}; choose fewer bits"
         )
 
 
-def _check_bias(bias: Array, floats: bool) -> int:
-    """The largest magnitude in an integer bias; 0 for a float one, which is added after scaling."""
-    if floats:
-        if bias.dtype not in _FLOATS:
-            raise TypeError(f"bias is {bias.dtype}, expected float32 or float64, as x and w are floats")
-        if not np.isfinite(bias).all():
-            raise ValueError("bias holds NaN or infinity")
-        return 0
-    if bias.dtype.kind not in "iu":
+def _check_bias_type(bias: Array, floats: bool) -> None:
+    if floats and bias.dtype not in _FLOATS:
+        raise TypeError(f"bias is {bias.dtype}, expected float32 or float64, as x and w are floats")
+    if not floats and bias.dtype.kind not in "iu":
         raise TypeError(f"bias is {bias.dtype}, expected integers, as x and w are integers")
-    return max((abs(int(value)) for value in (bias.min(), bias.max())), default=0) if bias.size else 0
+
+
+def _check_sums(
+    place: Place, name: str, terms: int, max_abs: int, bias: Array | None, out_dtype: np.dtype[Any]
+) -> None:
+    """Raise AccumulatorOverflowError if a sum of integers, and the bias, could be beyond ``out_dtype``."""
+    shift = 0
+    if bias is not None:
+        # The values of the bias count only where all that its type holds would be too much.
+        held = np.iinfo(bias.dtype)
+        extremes = (int(held.min), int(held.max))
+        if terms * max_abs + max(map(abs, extremes)) > _MAX[out_dtype]:
+            (extremes,) = place.extremes(bias)
+        shift = max(map(abs, extremes))
+    largest = terms * max_abs + shift
+    if largest > _MAX[out_dtype]:
+        added = f", and a bias of up to {shift}," if shift else ""
+        raise AccumulatorOverflowError(
+            f"a sum of {terms} products of {name}, each up to {max_abs}{added or ','} can "
+            f"reach {largest}, beyond {out_dtype}"
+            + ("; pass out_dtype='int64'" if out_dtype == _INT32 else "")
+        )

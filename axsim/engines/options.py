@@ -7,9 +7,41 @@ from typing import Any
 
 import numpy as np
 
-from axsim.quantize import QuantParams
+from axsim.quantize import QuantParams, integer_range
 
 Quantisation = QuantParams | str | None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How a float operand is quantised by its own range; beside it stand ``QuantParams``, which are given.
+
+    Attributes:
+        centred: the zero point is 0, as ``axsim.quantize.symmetric`` makes it; else as ``affine`` does.
+        qmin, qmax: the integers in use; int8 if qmin < 0, else uint8.
+        bits: their width.
+    """
+
+    centred: bool
+    qmin: int
+    qmax: int
+    bits: int
+
+    @classmethod
+    def affine(cls, bits: int, *, signed: bool) -> Rule:
+        """As ``axsim.quantize.affine``."""
+        return cls(False, *integer_range(bits, signed), bits)
+
+    @classmethod
+    def symmetric(cls, bits: int) -> Rule:
+        """As ``axsim.quantize.symmetric``."""
+        qmax = integer_range(bits, True)[1]
+        return cls(True, -qmax, qmax, bits)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The integers' dtype."""
+        return np.dtype(np.int8 if self.qmin < 0 else np.uint8)
 
 
 @dataclass(frozen=True)

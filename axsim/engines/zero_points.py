@@ -3,67 +3,82 @@
 With ``a = s_a (q_a - z_a)`` and ``b = s_b (q_b - z_b)``, and T[q_a, q_b] in the place of the product q_a q_b,
 
     sum a b  ~  s_a s_b ( sum T[q_a, q_b] - z_b sum q_a - z_a sum q_b + K z_a z_b )
+             =  s_a s_b ( sum T[q_a, q_b] - z_b sum (q_a - z_a) - z_a sum q_b )
 
 over K terms. B. Jacob et al., "Quantization and Training of Neural Networks for Efficient
 Integer-Arithmetic-Only Inference", CVPR 2018, eq. 7, doi 10.1109/CVPR.2018.00286. The functions return the
-bracket, in int64 and exactly; z_b may differ from one output channel to the next. A padded pixel is q_a =
-z_a.
+bracket, in int64 and exactly. ``a_zero`` is an array without axes; ``b_zero`` likewise, or a number for each
+output channel; None stands for a zero point that is known to be 0. A padded pixel is q_a = z_a, and so
+adds nothing to the sum of ``q_a - z_a``.
+
+Arrays are NumPy's or a GPU's: nothing here looks at their values.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from axsim.engines.geometry import Geometry
-from axsim.engines.reference import windows
 
 Ints = NDArray[Any]
+Zero = NDArray[np.int64] | None
 
 
-def lookup(products: Ints, a: Ints, b: Ints, a_zero: int, b_zero: int) -> NDArray[np.int64]:
+def lookup(products: Ints, a: Ints, b: Ints, a_zero: Zero, b_zero: Zero) -> NDArray[np.int64]:
     """The bracket for single products (K = 1) of operands ``a`` and ``b`` that broadcast together."""
     total = products.astype(np.int64)
-    total -= b_zero * a.astype(np.int64)
-    total -= a_zero * b.astype(np.int64)
-    total += a_zero * b_zero
+    if b_zero is not None:
+        total -= b_zero * _centred(a.astype(np.int64), 1, a_zero)
+    if a_zero is not None:
+        total -= a_zero * b.astype(np.int64)
     return total
 
 
-def gemm(sums: Ints, a: Ints, b: Ints, a_zero: int, b_zero: Ints) -> NDArray[np.int64]:
+def gemm(sums: Ints, a: Ints, b: Ints, a_zero: Zero, b_zero: Zero) -> NDArray[np.int64]:
     """The bracket for ``sums`` (..., M, N) of a (..., M, K) and b (..., K, N); ``b_zero`` is () or (N,)."""
     total = sums.astype(np.int64)
-    if b_zero.any():
-        total -= a.sum(axis=-1, dtype=np.int64)[..., :, None] * b_zero
-    if a_zero:
-        total -= a_zero * b.sum(axis=-2, dtype=np.int64)[..., None, :]
-        total += a.shape[-1] * a_zero * b_zero
+    if b_zero is not None:
+        total -= _centred(a.sum(axis=-1, dtype=np.int64), a.shape[-1], a_zero)[..., :, None] * b_zero
+    if a_zero is not None:
+        total -= (a_zero * b.sum(axis=-2, dtype=np.int64))[..., None, :]
     return total
 
 
-def conv2d(sums: Ints, x: Ints, w: Ints, geometry: Geometry, x_zero: int, w_zero: Ints) -> NDArray[np.int64]:
+def conv2d(sums: Ints, x: Ints, w: Ints, geometry: Geometry, x_zero: Zero, w_zero: Zero) -> NDArray[np.int64]:
     """The bracket for ``sums`` (N, O, OH, OW) of images and filters; ``w_zero`` is () or (O,)."""
     total = sums.astype(np.int64)
     groups, filters = geometry.groups, len(w)
-    w_zero = np.broadcast_to(w_zero, filters)
-    if w_zero.any():
+    if w_zero is not None:
         by_group = total.reshape(len(x), groups, filters // groups, *total.shape[2:])
-        by_group -= _window_sums(x, w.shape, geometry, x_zero)[:, :, None] * w_zero.reshape(groups, -1, 1, 1)
-    if x_zero:
-        terms = math.prod(w.shape[1:])
-        constants = x_zero * (terms * w_zero - w.sum(axis=(1, 2, 3), dtype=np.int64))
-        total += constants[:, None, None]
+        by_filter = w_zero.reshape(groups, -1, 1, 1) if w_zero.ndim else w_zero
+        by_group -= _window_sums(x, w.shape, geometry, x_zero)[:, :, None] * by_filter
+    if x_zero is not None:
+        total -= (x_zero * w.sum(axis=(1, 2, 3), dtype=np.int64))[:, None, None]
     return total
 
 
-def _window_sums(x: Ints, w_shape: tuple[int, ...], geometry: Geometry, x_zero: int) -> NDArray[np.int64]:
-    """The sum of each window's operands, for each group: (N, groups, OH, OW)."""
-    _, group_channels, kh, kw = w_shape
-    by_group = x.reshape(len(x), geometry.groups, group_channels, *x.shape[2:]).sum(axis=2, dtype=np.int64)
-    out = np.empty((*by_group.shape[:2], *geometry.output_size(x.shape[2], x.shape[3], kh, kw)), np.int64)
-    for image, result in zip(by_group, out, strict=True):
-        windows(image, kh, kw, geometry, group_channels * x_zero).sum(axis=(1, 2), out=result)
-    return out
+def _centred(sums: NDArray[np.int64], terms: int, zero: Zero) -> NDArray[np.int64]:
+    """Sums of ``terms`` operands each, as sums of operands less their zero point."""
+    return sums if zero is None else sums - terms * zero
+
+
+def _window_sums(x: Ints, w_shape: tuple[int, ...], geometry: Geometry, x_zero: Zero) -> NDArray[np.int64]:
+    """The sum of each window's operands less their zero point, for each group: (N, groups, OH, OW)."""
+    (_, group_channels, kh, kw), (height, width) = w_shape, x.shape[2:]
+    (top, bottom, left, right), (dy, dx), (sy, sx) = geometry.padding, geometry.dilation, geometry.stride
+    oh, ow = geometry.output_size(height, width, kh, kw)
+    by_group = x.reshape(len(x), geometry.groups, group_channels, height, width).sum(axis=2, dtype=np.int64)
+    padded_shape = (*by_group.shape[:2], top + height + bottom, left + width + right)
+    padded = np.zeros_like(by_group, shape=padded_shape)
+    padded[:, :, top : top + height, left : left + width] = _centred(by_group, group_channels, x_zero)
+    # A window is the rows of sums over its columns: kh + kw additions instead of kh * kw.
+    of_columns = padded[..., : (ow - 1) * sx + 1 : sx]
+    for j in range(1, kw):
+        of_columns = of_columns + padded[..., j * dx : j * dx + (ow - 1) * sx + 1 : sx]
+    sums = of_columns[..., : (oh - 1) * sy + 1 : sy, :]
+    for i in range(1, kh):
+        sums = sums + of_columns[..., i * dy : i * dy + (oh - 1) * sy + 1 : sy, :]
+    return sums

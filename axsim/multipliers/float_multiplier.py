@@ -208,13 +208,15 @@ class FloatMultiplier:
         return result
 
 
-def as_float32(x: ArrayLike, name: str) -> NDArray[np.float32]:
-    """``x`` as float32, from float32, float16 or a Python number.
+def as_float32(x: Any, name: str) -> NDArray[np.float32]:
+    """``x`` as float32, from float32, float16 or a Python number; an array on a GPU stays there.
 
     Raises:
         TypeError: ``x`` is something else; ``name`` is the argument's name in the message.
     """
-    array = np.asarray(x, np.float32) if type(x) in (int, float) else np.asarray(x)
+    if type(x) in (int, float):
+        return np.asarray(x, np.float32)
+    array = x if hasattr(x, "astype") and not isinstance(x, np.generic) else np.asarray(x)
     if array.dtype not in (np.float32, np.float16):
         raise TypeError(
             f"{name} is {array.dtype}, expected float32 or float16; "

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from axsim import quantize, threads
 from axsim.engines import epilogue
 from axsim.engines.geometry import geometry
+from axsim.engines.host import described
 from axsim.quantize import QuantParams
 
 dtypes = st.sampled_from([np.float32, np.float64])
@@ -70,7 +71,8 @@ def test_quantise(
     made = quantize.to_integers_by_kernel("x", x, by)
     assert same_bits(made, quantize.to_integers_by_numpy("x", x, by))
     if x.size:
-        assert quantize._extremes("x", x) == (x.min(), x.max())
+        low, high = quantize._extremes("x", x.reshape(1, -1))
+        assert (low.item(), high.item()) == (x.min(), x.max())
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -131,11 +133,14 @@ def test_gemm(
     limit = 2**31 if accumulator is np.int32 else 2**50
     sums_shape = (*np.broadcast_shapes(*batches), m, n)
     sums = np.random.default_rng(seed).integers(-limit, limit, sums_shape).astype(accumulator)
-    by_a = params(seed, a_signed, None, None, scale)
     by_b = params(seed + 1, b_signed, n if per_channel else None, b.ndim - 1 if per_channel else None, 0.01)
+    arguments = (
+        *(sums, described(a, params(seed, a_signed, None, None, scale)), described(b, by_b)),
+        np.dtype(dtype),
+    )
     with np.errstate(over="ignore", under="ignore"):
-        expected = epilogue.gemm_by_numpy(sums, a, b, by_a, by_b, np.dtype(dtype))
-    assert same_bits(epilogue.gemm_by_kernels(sums, a, b, by_a, by_b, np.dtype(dtype)), expected)
+        expected = epilogue.gemm_by_arrays(*arguments)
+    assert same_bits(epilogue.gemm_by_kernels(*arguments), expected)
 
 
 @settings(max_examples=150)
@@ -172,8 +177,8 @@ def test_conv2d(
     random = np.random.default_rng(seed)
     sums_shape = (images, len(w), *where.output_size(height, width, *kernel))
     sums = random.integers(-(2**31), 2**31, sums_shape).astype(np.int32)
-    by_x = params(seed, signed, None, None, 0.3)
+    quantised_x = described(x, params(seed, signed, None, None, 0.3))
     by_w = params(seed + 1, False, len(w) if per_channel else None, 0 if per_channel else None, 0.01)
     bias = random.normal(size=len(w)).astype(dtype) if with_bias else None
-    arguments = (sums, x, w, where, by_x, by_w, bias, np.dtype(dtype))
-    assert same_bits(epilogue.conv2d_by_kernels(*arguments), epilogue.conv2d_by_numpy(*arguments))
+    arguments = (sums, quantised_x, described(w, by_w), where, bias, np.dtype(dtype))
+    assert same_bits(epilogue.conv2d_by_kernels(*arguments), epilogue.conv2d_by_arrays(*arguments))

@@ -1,0 +1,172 @@
+"""Which engine computes sums on a GPU: looking products up, or exact products on tensor cores.
+
+The prediction is a sum of three times, from what the driver says of the GPU and figures for each look-up,
+multiply-add and byte that are estimates: nothing here was fitted to a measurement. As on the CPU the factored
+engine is taken only where it promises to be well ahead (``axsim.engines.planner.ADVANTAGE``), calls of less
+than ``SMALL`` products are not planned, and a wrong prediction costs time and nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from axsim.engines import Engine, Sums
+from axsim.engines.cuda import factored
+from axsim.engines.cuda.runtime import Device, current
+from axsim.engines.factored_table import FactoredTable, found_form, known_form
+from axsim.engines.fold import FoldedTable
+from axsim.engines.geometry import Geometry
+from axsim.engines.planner import ADVANTAGE, SMALL, Candidate, Plan, Subject, Work
+
+ENGINES = ("gather", "factored")
+ORIGIN = "estimates from the GPU's multiprocessors, clock and generation, not measured"
+
+Bytes = NDArray[np.uint8]
+
+# For each multiprocessor and cycle. Shared memory has 32 banks; of 32 look-ups at random about 3.5 meet in
+# the fullest, and so a warp's look-ups take 3.5 cycles.
+_LOOK_UPS = 32 / 3.5
+# int8 multiply-adds, dense, of NVIDIA's data sheets for T4, A100, RTX 3080, L40S and H100.
+_MULTIPLY_ADDS = {(7, 5): 1024, (8, 0): 2048, (8, 6): 1024, (8, 9): 1024, (9, 0): 4096}
+# Bytes to and from memory: 12.8 of an H100, 10.2 of an A100, 6.5 of an RTX 3080, 5 of a T4.
+_BYTES = 8.0
+_HALF_RATE = 0.5  # multiply-adds of float16 for one of int8
+_ACHIEVED = 0.6  # share of the peak that a library's product reaches
+_LAUNCH = 5e-6  # seconds for a kernel
+
+
+@dataclass(frozen=True)
+class FactoredSums:
+    """The factored engine for one table and carrier, called as the engines that look products up are."""
+
+    table: FactoredTable
+    carrier: str
+
+    def gemm(self, table: FoldedTable, a: Bytes, b: Bytes, accumulator: DTypeLike) -> NDArray[Any]:
+        """As ``reference.gemm``."""
+        sums: NDArray[Any] = factored.gemm(self.table, a, b, accumulator, self.carrier)
+        return sums
+
+    def conv2d(
+        self,
+        table: FoldedTable,
+        x: Bytes,
+        w: Bytes,
+        geometry: Geometry,
+        pad_byte: Any,
+        accumulator: DTypeLike,
+    ) -> NDArray[Any]:
+        """As ``reference.conv2d``; ``pad_byte`` may be a device array of one uint8."""
+        sums: NDArray[Any] = factored.conv2d(self.table, x, w, geometry, pad_byte, accumulator, self.carrier)
+        return sums
+
+
+def select(name: str) -> Engine:
+    """The engine called ``name`` that looks products up on a GPU.
+
+    Raises:
+        ValueError: no engine has that name, it is one of the CPU's, or it does not look products up.
+    """
+    if name == "factored":
+        raise ValueError(
+            "engine is 'factored', which makes matrix products and convolutions of integer multipliers only; "
+            "expected auto or gather"
+        )
+    if name not in ("auto", "gather"):
+        where = " is the CPU's, but the arrays are on a GPU" if name in ("native", "reference") else ""
+        raise ValueError(
+            f"engine is {name!r}{where or ', which is not one'}; expected auto, {', '.join(ENGINES)}"
+        )
+    from axsim.engines.cuda import gather
+
+    engine: Engine = gather
+    return engine
+
+
+def choose(name: str, work: Work, subject: Subject) -> Sums:
+    """The engine called ``name``, ready for the subject's table; "auto" is the one that the plan chooses.
+
+    Raises:
+        ValueError: no engine has that name, it is one of the CPU's, or it is "factored" and the table has no
+            factors.
+    """
+    device = current().device
+    if name == "factored":
+        form = found_form(*subject)
+        seconds = {c: predict(c, work, form, device) for c in factored.CARRIERS if factored.carries(form, c)}
+        return FactoredSums(form, min(seconds, key=seconds.__getitem__))
+    looked_up = select(name)
+    if name != "auto" or work.products < SMALL:
+        return looked_up
+    known = known_form(*subject)
+    if known is None:
+        return looked_up
+    choice = _choice(_candidates(work, known, device))
+    return looked_up if choice == "gather" else FactoredSums(known, choice.removeprefix("factored "))
+
+
+def plan(name: str, work: Work, subject: Subject) -> Plan:
+    """What ``choose("auto", ...)`` does for the multiplier called ``name``, and why."""
+    device = current().device
+    matrices, m, k, n, _ = work
+    times = f"{matrices} times " if matrices != 1 else ""
+    size = f"{times}{m} x {k} by {k} x {n}, {work.products:.3g} products"
+    types = f"{subject.a_dtype} by {subject.b_dtype}"
+    candidates = _candidates(work, known_form(*subject), device)
+    choice, origin = _choice(candidates), ORIGIN
+    if work.products < SMALL:
+        choice, origin = "gather", f"{ORIGIN}; calls of fewer than {SMALL} products are not planned"
+    return Plan(
+        f"{work.operation} through {name}: {types}, {size}, on {device.name}",
+        tuple(candidates),
+        choice,
+        origin,
+    )
+
+
+def predict(engine: str, work: Work, form: FactoredTable | None, device: Device) -> float:
+    """Seconds for "gather", or for the factored engine with the carrier "int8" or "float16"."""
+    cycles = device.multiprocessors * device.clock_hz
+    matrices, m, k, n, _ = work
+    left, right, sums = matrices * m * k, matrices * k * n, matrices * m * n
+    if form is None or engine == "gather":
+        return _LAUNCH + work.products / (_LOOK_UPS * cycles) + (left + right + 4 * sums) / (_BYTES * cycles)
+    pieces = factored.pieces_of(form, engine, k)
+    unit = sum(terms.unit for terms in factored.terms_of(form, engine))
+    # Operands are read once for each part, written expanded and read by the product; products are written
+    # and read, sums written.
+    traffic = (len(pieces) + 2 * unit) * (left + right) + (8 * len(pieces) + 4) * sums
+    terms = sum(terms.count for terms in factored.terms_of(form, engine))
+    rate = _ACHIEVED * float(_MULTIPLY_ADDS.get(device.capability, min(_MULTIPLY_ADDS.values()))) * cycles
+    if engine == "float16":
+        rate *= _HALF_RATE
+    launches = matrices * (3 * len(pieces) + 1)
+    return launches * _LAUNCH + terms * work.products / rate + traffic / (_BYTES * cycles)
+
+
+def _candidates(work: Work, form: FactoredTable | None, device: Device) -> list[Candidate]:
+    gather = Candidate("gather", predict("gather", work, None, device), "looks products up in shared memory")
+    if form is None:
+        why = "no exact factors of the table are known; engine='factored' searches for them"
+        return [gather, Candidate("factored", None, why)]
+    return [gather, *(_factored(work, form, carrier, device) for carrier in factored.CARRIERS)]
+
+
+def _factored(work: Work, form: FactoredTable, carrier: str, device: Device) -> Candidate:
+    engine = f"factored {carrier}"
+    if not factored.carries(form, carrier):
+        return Candidate(engine, None, "its sums are exact for too few operand pairs")
+    terms = factored.terms_of(form, carrier)
+    count, depth = sum(t.count for t in terms), min(t.depth for t in terms)
+    note = f"{count} exact products each, sums exact for {depth} operand pairs at a time"
+    return Candidate(engine, predict(carrier, work, form, device), note)
+
+
+def _choice(candidates: list[Candidate]) -> str:
+    seconds = {c.engine: c.seconds for c in candidates if c.seconds is not None}
+    best = min(seconds, key=seconds.__getitem__)
+    return best if seconds[best] < ADVANTAGE * seconds["gather"] else "gather"
