@@ -18,7 +18,7 @@ lint: $(INSTALLED)
 	$(BIN)/mypy
 
 # The tests of the engines with a compiled module that reports bad memory accesses and undefined behaviour. (Leaks are not
-# looked for: Python leaves memory behind. Races are: tests/native/test_library.py compiles for that.)
+# looked for: Python leaves memory behind. Races are: tests/native/test_all_sources.py compiles for that.)
 SANITIZED := build/sanitized
 RUNTIMES = $(shell g++ -print-file-name=libasan.so) $(shell g++ -print-file-name=libstdc++.so)
 sanitize: $(INSTALLED)
