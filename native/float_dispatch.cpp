@@ -10,10 +10,12 @@ namespace axsim::floating {
 
 const Kernels &kernels() {
     switch (isa()) {
+        case Isa::vbmi:  // no float kernel looks bytes up in registers
         case Isa::avx512:
             return avx512_kernels();
         case Isa::avx2:
             return avx2_kernels();
+        case Isa::neon:  // which every aarch64 compiler uses anyhow
         case Isa::portable:
             break;
     }

@@ -17,9 +17,17 @@ bool has_vnni() {
 }  // namespace
 
 const GemmKernels &gemm_kernels() {
-    const Isa which = isa();
-    if (which >= Isa::avx512) return has_vnni() ? vnni_gemm() : avx512_gemm();
-    return which == Isa::avx2 ? avx2_gemm() : portable_gemm();
+    switch (isa()) {
+        case Isa::vbmi:
+        case Isa::avx512:
+            return has_vnni() ? vnni_gemm() : avx512_gemm();
+        case Isa::avx2:
+            return avx2_gemm();
+        case Isa::neon:  // which every aarch64 compiler uses anyhow
+        case Isa::portable:
+            break;
+    }
+    return portable_gemm();
 }
 
 }  // namespace axsim

@@ -2,9 +2,7 @@
 #pragma once
 #include <cstdint>
 
-#if !defined(AXSIM_EMULATED)
 #include <immintrin.h>
-#endif
 
 namespace axsim {
 namespace {
@@ -19,7 +17,7 @@ struct Vectors512 {
     static Register add(Register x, Register y) { return _mm512_add_epi32(x, y); }
     // Keeps GCC from moving all products of a step before all sums.
     static void fix(Register &sum) {
-#if defined(AXSIM_EMULATED)
+#if defined(AXSIM_EMULATED)  // no register holds it
         static_cast<void>(sum);
 #else
         asm volatile("" : "+v"(sum));

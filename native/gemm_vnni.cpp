@@ -1,7 +1,7 @@
 // The integer matrix product compiled for AVX-512 with VNNI; see CMakeLists.txt for the flags.
 #include "gemm_kernels.h"
 
-#if defined(__AVX512VNNI__) || defined(AXSIM_EMULATED)
+#if defined(__AVX512VNNI__)
 #include "gemm_expand.h"
 #include "gemm_tile.h"
 #include "gemm_vectors512.h"

@@ -1,12 +1,11 @@
 // Which instruction sets this processor runs, and which one the kernels use.
 #pragma once
-
 #include <string>
 #include <vector>
 
 namespace axsim {
 
-enum class Isa { portable, avx2, avx512 };
+enum class Isa { portable, avx2, avx512, vbmi, neon };
 
 // The best one that processor and compiler have, or the one that the environment variable AXSIM_ISA names.
 // Throws std::invalid_argument where it names none, or one that cannot run.

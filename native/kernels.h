@@ -10,10 +10,10 @@
 #include <cstdint>
 
 #include "panel.h"
+#include "table.h"
 
 namespace axsim {
 
-constexpr std::size_t kSide = 256;  // entries of one fixed operand
 constexpr std::size_t kPlainLanes = 8;  // fixed operands side by side, for 32-bit entries
 
 // A kernel for many lanes at once. sums is [stream.rows][lanes]. Takes lanes [lane, lane + count), count <= lanes;
@@ -21,15 +21,24 @@ constexpr std::size_t kPlainLanes = 8;  // fixed operands side by side, for 32-b
 template <class Entry>
 struct WideKernel {
     std::size_t lanes;
-    // Nanoseconds per term, and per row and term, fitted to measurements on 3 GHz cores. Only their ratio matters.
-    double per_term, per_row;
+    // Nanoseconds per term, per row and term, and per row, term and lane that is used, fitted to measurements on
+    // 3 GHz cores. Only their ratio matters.
+    double per_term, per_row, per_lane;
+    std::size_t row_step;  // rows that take as long as one
     void (*run)(const Entry *entries, const Panel &stream, const Panel &fixed, std::size_t lane, std::size_t count,
                 std::uint64_t *running, std::uint32_t *sums);
+
+    // Nanoseconds per term.
+    double cost(std::size_t rows, std::size_t count) const {
+        const auto taken = static_cast<double>((rows + row_step - 1) / row_step * row_step);
+        return per_term + (per_row + per_lane * static_cast<double>(count)) * taken;
+    }
 };
 
 template <class Entry>
 struct Kernel {
     WideKernel<Entry> wide, narrow;  // narrow: for a remainder of lanes that fits it
+    WideKernel<Entry> brief;         // as many lanes as `wide`: for streams too short to pay for its preparations
     // sums is [stream.rows]: one lane.
     void (*single)(const Entry *entries, const Panel &stream, const Panel &fixed, std::size_t lane,
                    std::uint32_t *sums);
@@ -54,10 +63,13 @@ inline const Kernel<std::int32_t> &KernelSet::of<std::int32_t>() const {
     return plain;
 }
 
-// One function per instruction-set file. On other processors than x86 they are all the same code.
+// One function per instruction-set file. For a processor of another kind than its own it gives the portable kernels'
+// code.
 const KernelSet &portable_kernels();
 const KernelSet &avx2_kernels();
 const KernelSet &avx512_kernels();
+const KernelSet &vbmi_kernels();
+const KernelSet &neon_kernels();
 
 // The set for lookup_isa().
 const KernelSet &kernels();

@@ -5,21 +5,22 @@
 #include <cstddef>
 #include <cstdint>
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
 #include "kernels.h"
 
 namespace axsim {
 namespace {
 
-// 64-bit numbers in a vector of packed fields: one register where there are registers of 64 bytes.
+// 64-bit numbers in a register.
 #if defined(__AVX512F__)
-template <std::size_t Parts>
-constexpr std::size_t kRowNumbers = 4 * Parts;
+constexpr std::size_t kRegister = 8;
 #elif defined(__AVX2__)
-template <std::size_t Parts>
-constexpr std::size_t kRowNumbers = 4;
+constexpr std::size_t kRegister = 4;
 #else
-template <std::size_t Parts>
-constexpr std::size_t kRowNumbers = 2;
+constexpr std::size_t kRegister = 2;
 #endif
 
 // GCC turns scalar look-ups into vector inserts, at a quarter of the speed.
@@ -117,130 +118,184 @@ inline void plain_wide(const std::int32_t *entries, const Panel &stream, const P
 }
 
 // 16-bit entries: three to a 64-bit number, in fields of 21 bits, so that one addition adds three products and a
-// load of 32 bytes looks up twelve. A field holds the sum of 32 entries; it is emptied in time.
+// load of 64 bytes looks up 24. A field holds the sum of 32 entries; it is emptied in time.
 constexpr std::size_t kField = 21, kFields = 3, kFieldTerms = 32;
 static_assert(kFieldTerms * 65535 < (1U << kField), "a field holds its sums");
 static_assert(kFieldTerms % Panel::kGroup == 0, "fields are emptied between groups");
-using Fields = Vector<std::uint64_t, 4>::type;
-constexpr std::size_t kPartLanes = 4 * kFields;
 
-// Which lane is in number `i` of part `part`, in field 0; field f holds the one 4 * Parts * f further. The order
-// is that in which `empty` gets 32-bit numbers out of two parts by one shuffle.
-constexpr std::size_t field_lane(std::size_t parts, std::size_t part, std::size_t i) {
-    return parts == 1 ? i : i / 2 * 4 + part * 2 + i % 2;
+// How the lanes of a row lie in its numbers, and those in vectors that fill a register where there are enough of them.
+//
+// Fields 0 and 1 of a number hold neighbouring lanes, as 32-bit sums lie in memory. Field 2 holds the lanes behind
+// all those, in the order in which narrow() leaves the numbers of two vectors.
+template <std::size_t Numbers>
+struct Fields {
+    static constexpr std::size_t kLanes = kFields * Numbers;
+    static constexpr std::size_t kWidth = Numbers < kRegister ? Numbers : kRegister;  // numbers of a vector
+    static constexpr std::size_t kVectors = Numbers / kWidth;
+    static_assert(kVectors == 1 || kVectors % 2 == 0, "third fields are emptied by one or two vectors");
+
+    using Row = typename Vector<std::uint64_t, kWidth>::type;
+    using Words = typename Vector<std::uint16_t, 4 * kWidth>::type;
+    using Doubles = typename Vector<std::uint32_t, 2 * kWidth>::type;
+    // The 32-bit sums of third fields that are narrowed at once.
+    static constexpr std::size_t kThirds = kVectors == 1 ? kWidth : 2 * kWidth;
+    using Thirds = typename Vector<std::uint32_t, kThirds>::type;
+
+    static constexpr std::size_t lane(std::size_t number, std::size_t field) {
+        if (field < 2) return 2 * number + field;
+        if (kVectors == 1) return 2 * Numbers + number;
+        const std::size_t i = number % kWidth, vector = number / kWidth;
+        return 2 * Numbers + vector / 2 * kThirds + i / 2 * 4 + vector % 2 * 2 + i % 2;
+    }
+};
+
+// Unpacking, as SSE, AVX and NEON know it: neighbours in the lower (upper) half of each 16 bytes of the result are a
+// pair, one from `first` and one from `second`.
+template <std::size_t... I>
+struct Places {};
+template <std::size_t Count, std::size_t... I>
+struct PlacesTo : PlacesTo<Count - 1, Count - 1, I...> {};
+template <std::size_t... I>
+struct PlacesTo<0, I...> : Places<I...> {};
+
+template <std::size_t Half, std::size_t Count, class V, std::size_t... I>
+V unpack(V first, V second, Places<I...>) {
+    constexpr std::size_t each = 16 * Count / sizeof(V);  // elements of 16 bytes
+    return __builtin_shufflevector(first, second,
+                                   (I / each * each + Half * (each / 2) + I % each / 2 + I % 2 * Count)...);
+}
+template <std::size_t Half, class Element, class V>
+V unpack(V first, V second) {
+    constexpr std::size_t count = sizeof(V) / sizeof(Element);
+    using Elements = typename Vector<Element, count>::type;
+    return reinterpret_cast<V>(unpack<Half, count>(reinterpret_cast<Elements>(first),
+                                                   reinterpret_cast<Elements>(second), PlacesTo<count>()));
 }
 
-// out[i * Parts] gets entry i of twelve columns.
+// Sixteen bytes each of Count places, side by side. (GCC's own code for it waits for the one port that shuffles.)
+template <std::size_t Count>
+typename Vector<std::uint16_t, 8 * Count>::type join(const std::uint16_t *const *from, std::size_t i) {
+    using Joined = typename Vector<std::uint16_t, 8 * Count>::type;
+    static_assert(Count == 1 || Count == 2 || Count == 4, "a vector fills a register, or half of one");
+    if constexpr (Count == 1) {
+        Joined joined;
+        __builtin_memcpy(&joined, from[0] + i, sizeof joined);
+        return joined;
+    } else {
 #if defined(__AVX2__)
-// Works on the four 16-bit words of eight packed numbers at a time:
-// a field's bits are moved to their words by shifts, and three rounds of unpacking transpose.
-template <std::size_t Parts>
-AXSIM_APART void pack_fields(const std::uint16_t *const *columns, std::size_t part, Fields *__restrict out) {
-    using Words = Vector<std::uint16_t, 16>::type;
-    using Doubles = Vector<std::uint32_t, 8>::type;
-    using Half = Vector<std::uint16_t, 8>::type;
-    constexpr std::size_t kNext = 4 * Parts;  // lanes from one field to the next
+        const auto at = [&](std::size_t j) { return _mm_loadu_si128(reinterpret_cast<const __m128i *>(from[j] + i)); };
+        const __m256i two = _mm256_inserti128_si256(_mm256_castsi128_si256(at(0)), at(1), 1);
+        if constexpr (Count == 2) return reinterpret_cast<Joined>(two);
+#if defined(__AVX512F__)
+        else
+            return reinterpret_cast<Joined>(_mm512_inserti32x4(_mm512_inserti32x4(_mm512_castsi256_si512(two), at(2), 2),
+                                                               at(3), 3));
+#endif
+#endif
+    }
+}
+
+// One vector of every row: out[i * kVectors] gets entry i of the columns of its numbers, in their fields. Works on
+// the four 16-bit words of packed numbers, eight entries at a time: a field's bits are moved to their words by shifts,
+// and three rounds of unpacking transpose. Each 16 bytes of a vector are two numbers.
+template <std::size_t Numbers>
+AXSIM_APART void pack_fields(const std::uint16_t *const *columns, std::size_t vector,
+                             typename Fields<Numbers>::Row *__restrict out) {
+    using Layout = Fields<Numbers>;
+    using Row = typename Layout::Row;
+    using Words = typename Layout::Words;
+    constexpr std::size_t kJoined = Layout::kWidth / 2;
+    const std::uint16_t *from[2][kFields][kJoined];  // the columns of every other number
+    for (std::size_t second = 0; second < 2; ++second)
+        for (std::size_t f = 0; f < kFields; ++f)
+            for (std::size_t j = 0; j < kJoined; ++j)
+                from[second][f][j] = columns[Layout::lane(vector * Layout::kWidth + 2 * j + second, f)];
     for (std::size_t i = 0; i < kSide; i += 8) {
-        Fields packed[2][4];
-        for (std::size_t pair = 0; pair < 2; ++pair) {  // numbers pair and pair + 2
-            const std::uint16_t *const *low = columns + field_lane(Parts, part, pair);
-            const std::uint16_t *const *high = columns + field_lane(Parts, part, pair + 2);
+#if defined(__AVX512F__)
+        asm("" : "+m"(from));  // GCC would keep 24 addresses in vector registers: reading them again is cheaper
+#endif
+        Words packed[2][4];  // of the first and of the second number: entries 0 and 1, 2 and 3, ...
+        for (std::size_t second = 0; second < 2; ++second) {
             Words entry[kFields];
-            for (std::size_t f = 0; f < kFields; ++f) {
-                Half halves[2];
-                __builtin_memcpy(&halves[0], low[f * kNext] + i, sizeof(Half));
-                __builtin_memcpy(&halves[1], high[f * kNext] + i, sizeof(Half));
-                entry[f] = __builtin_shufflevector(halves[0], halves[1], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
-                                                   13, 14, 15);
-            }
+            for (std::size_t f = 0; f < kFields; ++f) entry[f] = join<kJoined>(from[second][f], i);
             const Words word[4] = {entry[0], entry[1] << 5, entry[1] >> 11 | entry[2] << 10, entry[2] >> 6};
-            Doubles doubles[2][2];
-            for (std::size_t w = 0; w < 2; ++w) {
-                doubles[w][0] = reinterpret_cast<Doubles>(__builtin_shufflevector(
-                    word[2 * w], word[2 * w + 1], 0, 16, 1, 17, 2, 18, 3, 19, 8, 24, 9, 25, 10, 26, 11, 27));
-                doubles[w][1] = reinterpret_cast<Doubles>(__builtin_shufflevector(
-                    word[2 * w], word[2 * w + 1], 4, 20, 5, 21, 6, 22, 7, 23, 12, 28, 13, 29, 14, 30, 15, 31));
-            }
+            const Words low[2] = {unpack<0, std::uint16_t>(word[0], word[1]), unpack<1, std::uint16_t>(word[0], word[1])};
+            const Words high[2] = {unpack<0, std::uint16_t>(word[2], word[3]), unpack<1, std::uint16_t>(word[2], word[3])};
             for (std::size_t j = 0; j < 2; ++j) {
-                packed[pair][2 * j] = reinterpret_cast<Fields>(
-                    __builtin_shufflevector(doubles[0][j], doubles[1][j], 0, 8, 1, 9, 4, 12, 5, 13));
-                packed[pair][2 * j + 1] = reinterpret_cast<Fields>(
-                    __builtin_shufflevector(doubles[0][j], doubles[1][j], 2, 10, 3, 11, 6, 14, 7, 15));
+                packed[second][2 * j] = unpack<0, std::uint32_t>(low[j], high[j]);
+                packed[second][2 * j + 1] = unpack<1, std::uint32_t>(low[j], high[j]);
             }
         }
         for (std::size_t j = 0; j < 4; ++j) {
-            out[(i + 2 * j) * Parts] = __builtin_shufflevector(packed[0][j], packed[1][j], 0, 4, 2, 6);
-            out[(i + 2 * j + 1) * Parts] = __builtin_shufflevector(packed[0][j], packed[1][j], 1, 5, 3, 7);
+            out[(i + 2 * j) * Layout::kVectors] =
+                reinterpret_cast<Row>(unpack<0, std::uint64_t>(packed[0][j], packed[1][j]));
+            out[(i + 2 * j + 1) * Layout::kVectors] =
+                reinterpret_cast<Row>(unpack<1, std::uint64_t>(packed[0][j], packed[1][j]));
         }
     }
 }
 
-#else
-// Vectors wider than the registers are shuffled number by number: plain numbers are faster.
-template <std::size_t Parts>
-AXSIM_APART void pack_fields(const std::uint16_t *const *columns, std::size_t part, Fields *__restrict out) {
-    for (std::size_t lane = 0; lane < 4; ++lane) {
-        const std::uint16_t *const *first = columns + field_lane(Parts, part, lane);
-        const std::uint16_t *low = first[0], *middle = first[4 * Parts], *high = first[8 * Parts];
-        for (std::size_t i = 0; i < kSide; ++i)
-            out[i * Parts][lane] =
-                low[i] | std::uint64_t{middle[i]} << kField | std::uint64_t{high[i]} << 2 * kField;
-    }
+// The lower halves of the numbers of two vectors: of two numbers of `first`, two of `second`, and so on.
+template <class Thirds, std::size_t... I>
+Thirds narrow(Thirds first, Thirds second, Places<I...>) {
+    return __builtin_shufflevector(first, second, (I / 4 * 4 + I % 2 * 2 + I / 2 % 2 * sizeof...(I))...);
 }
-#endif
+
+template <class Sums>
+void add_to(std::uint32_t *sums, Sums more) {
+    Sums sum;
+    __builtin_memcpy(&sum, sums, sizeof sum);
+    sum += more;
+    __builtin_memcpy(sums, &sum, sizeof sum);
+}
 
 // Adds the fields of every row to its 32-bit sums and empties them.
-template <std::size_t Parts>
-void empty(Fields *fields, std::size_t rows, std::uint32_t *sums) {
-    using Sums = typename Vector<std::uint32_t, 4 * Parts>::type;
-    constexpr std::uint32_t mask = (1U << kField) - 1;
-    for (std::size_t r = 0; r < rows; ++r, fields += Parts)
-        for (std::size_t f = 0; f < kFields; ++f, sums += 4 * Parts) {
-            Sums sum, field;
-#if defined(__AVX2__)
-            using Numbers = Vector<std::uint32_t, 8>::type;
-            const Numbers first = reinterpret_cast<Numbers>(fields[0] >> f * kField);
-            if constexpr (Parts == 1) {
-                field = __builtin_shufflevector(first, first, 0, 2, 4, 6);
-            } else {
-                const Numbers second = reinterpret_cast<Numbers>(fields[1] >> f * kField);
-                field = __builtin_shufflevector(first, second, 0, 2, 8, 10, 4, 6, 12, 14);
-            }
-#else
-            for (std::size_t i = 0; i < 4 * Parts; ++i) {
-                const std::size_t part = Parts == 1 ? 0 : i / 2 % 2, number = Parts == 1 ? i : i / 4 * 2 + i % 2;
-                field[i] = static_cast<std::uint32_t>(fields[part][number] >> f * kField);
-            }
-#endif
-            __builtin_memcpy(&sum, sums, sizeof sum);
-            sum += field & mask;
-            __builtin_memcpy(sums, &sum, sizeof sum);
+template <std::size_t Numbers>
+void empty(typename Fields<Numbers>::Row *fields, std::size_t rows, std::uint32_t *sums) {
+    using Layout = Fields<Numbers>;
+    using Row = typename Layout::Row;
+    using Doubles = typename Layout::Doubles;
+    using Thirds = typename Layout::Thirds;
+    constexpr std::uint64_t first = (1U << kField) - 1, second = first << 32;
+    for (std::size_t r = 0; r < rows; ++r, fields += Layout::kVectors, sums += Layout::kLanes) {
+        Row third[Layout::kVectors];
+        for (std::size_t v = 0; v < Layout::kVectors; ++v) {
+            const Row row = fields[v];
+            add_to(sums + 2 * Layout::kWidth * v,
+                   reinterpret_cast<Doubles>((row & first) | (row << (32 - kField) & second)));
+            third[v] = row >> 2 * kField;
+            fields[v] = Row{};
         }
-    fields -= rows * Parts;
-    for (std::size_t i = 0; i < rows * Parts; ++i) fields[i] = Fields{};
+        if constexpr (Layout::kVectors == 1)
+            add_to(sums + 2 * Numbers, __builtin_convertvector(third[0], Thirds));
+        else
+            for (std::size_t v = 0; v < Layout::kVectors; v += 2)
+                add_to(sums + 2 * Numbers + v / 2 * Layout::kThirds,
+                       narrow(reinterpret_cast<Thirds>(third[v]), reinterpret_cast<Thirds>(third[v + 1]),
+                              PlacesTo<Layout::kThirds>()));
+    }
 }
 
-template <std::size_t Parts>
+template <std::size_t Numbers>
 void packed_wide(const std::uint16_t *entries, const Panel &stream, const Panel &fixed, std::size_t lane,
                  std::size_t count, std::uint64_t *running, std::uint32_t *sums) {
-    constexpr std::size_t kLanes = kPartLanes * Parts;
-    using Row = typename Vector<std::uint64_t, kRowNumbers<Parts>>::type;  // one vector where registers are as wide
-    constexpr std::size_t kRowParts = 4 * Parts / kRowNumbers<Parts>;
-    alignas(64) Fields packed[Panel::kGroup * kSide * Parts];
-    Fields *const fields = reinterpret_cast<Fields *>(running);
+    using Layout = Fields<Numbers>;
+    using Row = typename Layout::Row;
+    constexpr std::size_t kLanes = Layout::kLanes, kVectors = Layout::kVectors;
+    alignas(64) Row packed[Panel::kGroup * kSide * kVectors];
+    Row *const fields = reinterpret_cast<Row *>(running);
     for (std::size_t i = 0; i < stream.rows * kLanes; ++i) sums[i] = 0;
-    for (std::size_t i = 0; i < stream.rows * Parts; ++i) fields[i] = Fields{};
+    for (std::size_t i = 0; i < stream.rows * kVectors; ++i) fields[i] = Row{};
     for (std::size_t k = 0; k < stream.depth; k += Panel::kGroup) {
         const std::size_t terms = group_terms(stream, k);
         for (std::size_t t = 0; t < terms; ++t) {
             const Columns<kLanes, std::uint16_t> columns(entries, fixed, lane, count, k + t);
-            for (std::size_t part = 0; part < Parts; ++part)
-                pack_fields<Parts>(columns.at, part, packed + t * kSide * Parts + part);
+            for (std::size_t vector = 0; vector < kVectors; ++vector)
+                pack_fields<Numbers>(columns.at, vector, packed + t * kSide * kVectors + vector);
         }
-        add_group<Row, kRowParts>(reinterpret_cast<const Row *>(packed), stream, k, terms,
-                                  reinterpret_cast<Row *>(running));
+        add_group<Row, kVectors>(packed, stream, k, terms, fields);
         if ((k + Panel::kGroup) % kFieldTerms == 0 || k + Panel::kGroup >= stream.depth)
-            empty<Parts>(fields, stream.rows, sums);
+            empty<Numbers>(fields, stream.rows, sums);
     }
 }
 
@@ -265,10 +320,16 @@ AXSIM_SCALAR void single(const Entry *entries, const Panel &stream, const Panel 
     }
 }
 
-constexpr KernelSet kernel_set(const char *name) {
+struct Cost {  // as WideKernel has it
+    double per_term, per_row;
+};
+
+constexpr KernelSet kernel_set(const char *name, Cost wide = {460, 0.7}, Cost narrow = {230, 0.45}) {
+    constexpr WideKernel<std::int32_t> plain{kPlainLanes, 130, 0.6, 0, 1, plain_wide};
+    const WideKernel<std::uint16_t> small{24, wide.per_term, wide.per_row, 0, 1, packed_wide<8>};
     return {name,
-            {{24, 460, 0.7, packed_wide<2>}, {12, 230, 0.45, packed_wide<1>}, single<std::uint16_t>},
-            {{kPlainLanes, 130, 0.6, plain_wide}, {kPlainLanes, 130, 0.6, plain_wide}, single<std::int32_t>}};
+            {small, {12, narrow.per_term, narrow.per_row, 0, 1, packed_wide<4>}, small, single<std::uint16_t>},
+            {plain, plain, plain, single<std::int32_t>}};
 }
 
 }  // namespace

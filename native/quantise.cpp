@@ -44,7 +44,18 @@ void for_each_piece(std::size_t lines, std::size_t length, int threads, const Ru
     });
 }
 
-const QuantiseKernels &loops() { return isa() == Isa::portable ? portable_quantise_kernels() : avx2_quantise_kernels(); }
+const QuantiseKernels &loops() {
+    switch (isa()) {
+        case Isa::vbmi:  // these loops wait for memory, not for wider vectors
+        case Isa::avx512:
+        case Isa::avx2:
+            return avx2_quantise_kernels();
+        case Isa::neon:  // which every aarch64 compiler uses anyhow
+        case Isa::portable:
+            break;
+    }
+    return portable_quantise_kernels();
+}
 
 // Adds `count` lines of bytes, `length` apart, to the sums of `columns` columns.
 template <class Byte>

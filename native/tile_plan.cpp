@@ -18,10 +18,6 @@ constexpr double kPackByte = 0.1, kWriteSum = 0.5, kTile = 300;
 constexpr double kStraggling = 0.1;  // how much of a tile workers wait for the last of them
 
 // Nanoseconds per term for `rows` rows of the stream.
-template <class Entry>
-double wide_cost(const WideKernel<Entry> &kernel, std::size_t rows) {
-    return kernel.per_term + kernel.per_row * static_cast<double>(rows);
-}
 double single_cost(std::size_t rows, std::size_t lanes) {
     return static_cast<double>(lanes) * (2 + 0.33 * static_cast<double>(rows));
 }
@@ -30,7 +26,7 @@ template <class Entry>
 double cost(const Kernel<Entry> &kernel, std::size_t rows, std::size_t lanes) {
     const auto group = [&](std::size_t count) {
         const WideKernel<Entry> *best = choose(kernel, rows, count);
-        return best ? wide_cost(*best, rows) : single_cost(rows, count);
+        return best ? best->cost(rows, count) : single_cost(rows, count);
     };
     return static_cast<double>(lanes / kernel.wide.lanes) * group(kernel.wide.lanes) +
            group(lanes % kernel.wide.lanes);
@@ -112,7 +108,9 @@ class Cuts {
 template <class Entry>
 const WideKernel<Entry> *choose(const Kernel<Entry> &kernel, std::size_t rows, std::size_t lanes) {
     const WideKernel<Entry> *best = lanes <= kernel.narrow.lanes ? &kernel.narrow : &kernel.wide;
-    return wide_cost(*best, rows) < single_cost(rows, std::min(lanes, best->lanes)) ? best : nullptr;
+    const std::size_t count = std::min(lanes, best->lanes);
+    if (kernel.brief.cost(rows, count) < best->cost(rows, count)) best = &kernel.brief;
+    return best->cost(rows, count) < single_cost(rows, count) ? best : nullptr;
 }
 
 template <class Entry>

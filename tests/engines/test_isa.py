@@ -11,7 +11,7 @@ import axsim
 
 native = pytest.importorskip("axsim._native", reason="axsim was installed without its compiled module")
 
-SETS = ("portable", "avx2", "avx512")
+SETS = ("portable", "avx2", "avx512", "vbmi", "neon")
 
 
 @pytest.fixture(params=SETS)
@@ -28,9 +28,26 @@ def test_the_environment_chooses(isa: str) -> None:
     assert native.isa() == isa
 
 
+def test_the_best_set_that_runs_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AXSIM_ISA", raising=False)
+    runnable = native.runnable_isas()
+    assert native.isa() == runnable[0]
+    assert runnable[-1] == "portable"
+    assert runnable == sorted(runnable, key=("vbmi", "avx512", "avx2", "neon", "portable").index)
+    for name in SETS:
+        monkeypatch.setenv("AXSIM_ISA", name)
+        if name in runnable:
+            assert native.isa() == name
+        else:
+            with pytest.raises(ValueError, match=f"'{name}', which this processor does not run.*'portable'"):
+                native.isa()
+
+
 def test_an_unknown_instruction_set_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AXSIM_ISA", "sse9")
-    with pytest.raises(ValueError, match="AXSIM_ISA is 'sse9', expected portable, avx2 or avx512"):
+    with pytest.raises(
+        ValueError, match=r"AXSIM_ISA is 'sse9', which is no instruction set; expected one of .*'portable'"
+    ):
         axsim.matmul(np.ones((2, 2), np.uint8), np.ones((2, 2), np.uint8), "L40")
 
 

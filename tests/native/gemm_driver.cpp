@@ -1,5 +1,5 @@
 // Compares the kernels of the integer matrix product with triple loops, by themselves and through the whole
-// product: `driver SET`. tests/native/test_gemm.py compiles it with all sets, and with sanitizers.
+// product: `driver SET`. tests/native/test_gemm_kernels.py compiles it with all sets, and with sanitizers.
 #include <cstdio>
 #include <cstdlib>
 #include <random>

@@ -1,0 +1,178 @@
+// The kernels for AVX-512 with VBMI, whose byte permutes look 64 products up at once. See CMakeLists.txt for the flags.
+//
+// A column of the table, 256 entries of 16 bits, stays in eight registers: four of low bytes, four of high bytes.
+// For a register of 64 rows' operands, two permutes of 128 entries and a blend by the operand's top bit give 64 low
+// bytes, and as many instructions the 64 high bytes. The bytes are added up as 16-bit numbers, without unpacking:
+//
+//     all += bytes,  odd += bytes >> 8          so that the even bytes' sum is all - (odd << 8), modulo 2**16
+//
+// which holds 257 terms. Nothing here was ever timed: what follows are estimates, from published instruction timings.
+//
+// For 64 look-ups there are 4 permutes, 2 blends, 6 additions and shifts, 1 load and 1 mask. A two-source permute
+// occupies the one port that permutes for two cycles on Ice Lake and Sapphire Rapids (and is three micro-operations
+// of their two vector ports), so that 64 look-ups take about 10 cycles there. On Zen 4 a 512-bit instruction takes
+// half of a cycle, if any of its pipes will do, and 64 look-ups about 6.5 cycles. Eight one-source permutes that merge
+// would take 8 cycles on either. The interleaved columns of lookup.h take 1.5 to 2 cycles for 24 look-ups, five times
+// less for as many, but 500 to 1000 cycles to prepare 24 lanes of a term. So streams of a few hundred rows come here.
+#include "lookup.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace axsim {
+
+#if defined(__x86_64__)
+namespace {
+
+// To be tuned where there is such a processor: `AXSIM_ISA=avx512 python -m benchmarks.gemm --quick` has the same
+// kernels without this one, so that vbmi should never be slower than it, and shapes of few rows faster.
+constexpr double kLookups64 = 2.8;          // nanoseconds for 64 look-ups, as WideKernel has them
+constexpr double kColumn = 1.5;             // nanoseconds to load a column, and to arrange a term's operands
+constexpr std::size_t kMostBlocks = 4;      // registers of rows that share a loaded column: four sums of each
+constexpr std::size_t kChunk = 128;         // terms arranged at a time: 32 KiB, half of an L1 cache or more
+constexpr std::size_t kBytes = 64;          // rows in a register
+constexpr std::size_t kQuads = kBytes / 4;  // 32-bit numbers in a register
+constexpr std::size_t kLanes = 24;
+static_assert(kChunk <= 257 && kChunk % Panel::kGroup == 0, "16-bit sums of bytes are emptied in time");
+
+using Bytes = Vector<std::uint8_t, kBytes>::type;
+using Words = Vector<std::uint16_t, kBytes / 2>::type;
+using Doubles = Vector<std::uint32_t, kQuads>::type;
+
+template <class To>
+To load(const void *from) {
+    To value;
+    __builtin_memcpy(&value, from, sizeof value);
+    return value;
+}
+
+// Four terms of 64 rows, from registers of 16 rows by 4 terms to one register for each term. Row 16 * c + i of a
+// term is in byte c of its 32-bit number i. `out` gets the terms at multiples of `stride` bytes.
+inline void arrange(const Doubles *rows, std::size_t terms, std::uint8_t *out, std::size_t stride) {
+    constexpr std::uint32_t even = 0x00FF00FF, low = 0x0000FFFF;
+    Doubles pair[2][2];  // [rows' half][terms 0 and 2, or 1 and 3], rows of the half in turn
+    for (std::size_t half = 0; half < 2; ++half) {
+        const Doubles a = rows[2 * half], b = rows[2 * half + 1];
+        pair[half][0] = (a & even) | (b & even) << 8;
+        pair[half][1] = (a >> 8 & even) | (b & ~even);
+    }
+    for (std::size_t t = 0; t < terms; ++t) {
+        const Doubles first = pair[0][t % 2], second = pair[1][t % 2];
+        const Doubles term = t < 2 ? (first & low) | second << 16 : first >> 16 | (second & ~low);
+        __builtin_memcpy(out + t * stride, &term, sizeof term);
+    }
+}
+
+// Rows [row, row + 64 * blocks) of terms [k, k + terms), as arrange() orders them: out[term][block]. k is a multiple
+// of four. Rows and bytes that the stream has not got are anything.
+inline void arrange_chunk(const Panel &stream, std::size_t row, std::size_t blocks, std::size_t k, std::size_t terms,
+                          std::uint8_t *out) {
+    for (std::size_t t = 0; t < terms; t += Panel::kGroup)
+        for (std::size_t block = 0; block < blocks; ++block) {
+            const std::size_t first = row + block * kBytes, rows = stream.rows - first;
+            const std::uint8_t *bytes = stream.at(first, k + t);
+            Doubles quads[4] = {};
+            __builtin_memcpy(quads, bytes, rows < kBytes ? rows * Panel::kGroup : sizeof quads);
+            arrange(quads, terms - t < Panel::kGroup ? terms - t : Panel::kGroup, out + (t * blocks + block) * kBytes,
+                    blocks * kBytes);
+        }
+}
+
+// The entries of one plane for 64 operands. `high` says which have their top bit set.
+inline Words plane(const __m512i *column, __m512i operands, __mmask64 high) {
+    const __m512i lower = _mm512_permutex2var_epi8(column[0], operands, column[1]);
+    const __m512i upper = _mm512_permutex2var_epi8(column[2], operands, column[3]);
+    return reinterpret_cast<Words>(_mm512_mask_blend_epi8(high, lower, upper));
+}
+
+// 16-bit sums of one plane's bytes.
+struct Sums16 {
+    Words all = {}, odd = {};
+
+    void add(Words bytes) {
+        all += bytes;
+        odd += bytes >> 8;
+    }
+    Words even() const { return all - (odd << 8); }
+};
+
+// Adds the terms of a chunk to the 32-bit sums of one lane, for Blocks registers of rows.
+template <std::size_t Blocks>
+void add_chunk(const std::uint16_t *entries, const std::uint8_t *operands, const Panel &fixed, std::size_t lane,
+               std::size_t k, std::size_t terms, std::uint32_t *sums) {
+    Sums16 low[Blocks], high[Blocks];
+    for (std::size_t t = 0; t < terms; ++t) {
+        const std::uint8_t *planes = byte_planes(entries, *fixed.at(lane, k + t));
+        __m512i column[8];
+        for (std::size_t i = 0; i < 8; ++i) column[i] = _mm512_loadu_si512(planes + i * kBytes);
+        for (std::size_t block = 0; block < Blocks; ++block, operands += kBytes) {
+            const __m512i operand = _mm512_loadu_si512(operands);
+            const __mmask64 top = _mm512_movepi8_mask(operand);
+            low[block].add(plane(column, operand, top));
+            high[block].add(plane(column + 4, operand, top));
+        }
+    }
+    for (std::size_t block = 0; block < Blocks; ++block) {
+        // 16-bit sums of bytes 0 and 2 of each 32-bit number, and of bytes 1 and 3.
+        const Doubles bytes[2][2] = {
+            {reinterpret_cast<Doubles>(low[block].even()), reinterpret_cast<Doubles>(high[block].even())},
+            {reinterpret_cast<Doubles>(low[block].odd), reinterpret_cast<Doubles>(high[block].odd)}};
+        for (std::size_t c = 0; c < 4; ++c, sums += kQuads) {
+            const auto part = [&](Doubles words) { return c < 2 ? words & 0xFFFF : words >> 16; };
+            const Doubles sum = load<Doubles>(sums) + part(bytes[c % 2][0]) + (part(bytes[c % 2][1]) << 8);
+            __builtin_memcpy(sums, &sum, sizeof sum);
+        }
+    }
+}
+
+// sums[row][lane] of Blocks * 64 rows, or as many as there are, from row `row`.
+template <std::size_t Blocks>
+void add_rows(const std::uint16_t *entries, const Panel &stream, const Panel &fixed, std::size_t row, std::size_t lane,
+              std::size_t count, std::uint32_t *sums) {
+    constexpr std::size_t kRows = Blocks * kBytes;
+    alignas(64) std::uint8_t operands[kChunk * kRows];
+    alignas(64) std::uint32_t lane_sums[kLanes * kRows];
+    for (std::size_t i = 0; i < count * kRows; ++i) lane_sums[i] = 0;
+    for (std::size_t k = 0; k < stream.depth; k += kChunk) {
+        const std::size_t terms = stream.depth - k < kChunk ? stream.depth - k : kChunk;
+        arrange_chunk(stream, row, Blocks, k, terms, operands);
+        for (std::size_t j = 0; j < count; ++j)
+            add_chunk<Blocks>(entries, operands, fixed, lane + j, k, terms, lane_sums + j * kRows);
+    }
+    const std::size_t rows = stream.rows - row < kRows ? stream.rows - row : kRows;
+    for (std::size_t j = 0; j < count; ++j)
+        for (std::size_t r = 0; r < rows; ++r) sums[(row + r) * kLanes + j] = lane_sums[j * kRows + r];
+}
+
+void permuted(const std::uint16_t *entries, const Panel &stream, const Panel &fixed, std::size_t lane,
+              std::size_t count, std::uint64_t *, std::uint32_t *sums) {
+    for (std::size_t row = 0; row < stream.rows; row += kMostBlocks * kBytes) {
+        const std::size_t left = stream.rows - row;
+        const auto add = left > 3 * kBytes   ? add_rows<4>
+                         : left > 2 * kBytes ? add_rows<3>
+                         : left > kBytes     ? add_rows<2>
+                                             : add_rows<1>;
+        add(entries, stream, fixed, row, lane, count, sums);
+    }
+}
+
+constexpr KernelSet vbmi_set() {
+    KernelSet set = kernel_set("vbmi");
+    set.small.brief = {kLanes, kLanes * kColumn, 0, kLookups64 / kBytes, kBytes, permuted};
+    return set;
+}
+
+}  // namespace
+#else
+namespace {
+constexpr KernelSet vbmi_set() { return kernel_set("vbmi"); }
+}  // namespace
+#endif
+
+const KernelSet &vbmi_kernels() {
+    static constexpr KernelSet set = vbmi_set();
+    return set;
+}
+
+}  // namespace axsim
