@@ -122,7 +122,7 @@ def test_all_cases(runtime: EmulatedRuntime, tmp_path: Path, capsys: pytest.Capt
     assert told["machine"]["gpu"]["multiprocessors"] == 2
     assert told["summary"]["circuits_that_factor"] == 3
     assert told["summary"]["geometric_mean_factored"]["products_per_second"] == pytest.approx(20**3 / 1.1e-2)
-    assert len(told["summary"]["targets"]["missed"]) > 10
+    assert len(told["summary"]["targets"]["missed"]) == 10
     assert (
         told["summary"]["targets"]["missed"][0] == "mul8u_L40, 20^3, gather: 8e-07e12 /s, target >= 1.5e12 /s"
     )
@@ -330,7 +330,7 @@ def test_kernels_that_measure_limits_do_that_work(runtime: EmulatedRuntime) -> N
 
 def test_limits(gpu: FakeGpu) -> None:
     gpu.runtime = EmulatedRuntime(Path())  # 132 multiprocessors
-    folded, form = gpu_cases._table(axsim.get("mul8u_JQQ"), np.uint8, np.uint8)  # type: ignore[arg-type]
+    folded, _ = gpu_cases._table(axsim.get("mul8u_JQQ"), np.uint8, np.uint8)  # type: ignore[arg-type]
     assert look_ups(gpu, folded).products_per_second == pytest.approx(132 * 1.98e9 * 64)
     limit = exact_products(RATES, "int8", 4)
     assert (limit.products_per_second, limit.name) == (2.5e14, "int8 tensor cores")
@@ -339,9 +339,8 @@ def test_limits(gpu: FakeGpu) -> None:
     for name, rate in (("axfpm", 16e12 / 3), ("heap_like", 4e12), ("bfloat16", 4e12)):
         assert float_products(gpu, RATES, axsim.get(name)).products_per_second == rate  # type: ignore[arg-type]
     for name, look in (("bfloat16[L40]", 1), ("float32[L40]", 3)):
-        rate = float_products(gpu, RATES, axsim.get(name)).products_per_second  # type: ignore[arg-type]
-        assert rate == pytest.approx(132 * 1.98e9 * 128 / 4 / look)
-    assert form is not None
+        found = float_products(gpu, RATES, axsim.get(name)).products_per_second  # type: ignore[arg-type]
+        assert found == pytest.approx(132 * 1.98e9 * 128 / 4 / look)
 
 
 def test_rows_and_their_targets() -> None:
