@@ -65,6 +65,7 @@ def test_it_waits_for_a_seconds_work_and_says_so(calls: Calls, capsys: pytest.Ca
 
 
 def test_a_planned_call_uses_what_was_measured_before_it(calls: Calls) -> None:
+    pytest.importorskip("axsim._native", reason="axsim was installed without its compiled module")
     table = axsim.get("KEM").table  # sixteen exact products: looking up is predicted to be faster
     subject = Subject(table, fold(table, UINT8, UINT8), UINT8, UINT8)
     work = Work(1, 4096, 4096, 512)
