@@ -74,12 +74,12 @@ def calls(operation: Operation, axsims: Iterable[What]) -> dict[What, Callable[[
     """What is timed on one shape: exact products, NumPy's look-ups where they are not too slow, and axsim."""
     timed: dict[What, Callable[[], Any]] = {(name, ""): call for name, call in operation.exact().items()}
     inputs, b = itertools.cycle(operation.inputs), operation.weights
-    wide, floats = b.astype(np.float32), itertools.cycle([x.astype(np.float32) for x in operation.inputs])
-    timed[NUMPY, ""] = lambda: next(floats) @ wide
     if b.dtype == np.uint8 and operation.layer.products(len(operation.inputs[0])) <= SLOW_PRODUCTS:
         table = evoapprox()["mul8u_L40"].table.values.astype(np.int32)
         timed[GATHER, ""] = lambda: gather(table, next(inputs), b)
-    return timed | {(name, engine): operation.through(name, engine) for name, engine in axsims}
+    timed |= {(name, engine): operation.through(name, engine) for name, engine in axsims}
+    wide, floats = b.astype(np.float32), itertools.cycle([x.astype(np.float32) for x in operation.inputs])
+    return timed | {(NUMPY, ""): lambda: next(floats) @ wide}  # last, for what is timed next
 
 
 def axsims(shape: Shape, names: tuple[str, ...], floats: bool) -> list[What]:

@@ -21,6 +21,7 @@ from axsim.results import versions
 K = TypeVar("K")
 
 BLOCK = 2e-3  # a shorter call is repeated for this long, and the mean taken
+REST = 0.05  # seconds until NumPy's BLAS threads sleep: they look for more work for some time
 LONG, QUICK_LONG = 3.0, 0.3  # a call that takes longer is timed once
 
 
@@ -39,6 +40,9 @@ def interleaved(
 ) -> dict[K, Timing]:
     """Time every call once a round, so that a busy moment meets all of them alike.
 
+    Calls of NumPy's BLAS belong at the end: there is a rest between rounds, so that its threads do not take
+    processors from the others.
+
     Args:
         calls: what to time, by name. Each is called once beforehand, untimed.
         rounds: most rounds; at least three are made.
@@ -52,6 +56,7 @@ def interleaved(
     for done in range(max(rounds, 3)):
         if done >= 3 and time.perf_counter() - begin > seconds:
             break
+        time.sleep(REST)
         for name, call in calls.items():
             if not (taken[name] and taken[name][0] > long):
                 taken[name].append(_settled(call))

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.text import Text
 from scipy.ndimage import correlate
 
 import axsim
 from axsim import demo
+
+Text = pytest.importorskip("matplotlib.text").Text
 
 EVOAPPROX = [name for name in axsim.list_multipliers() if name.startswith("mul8u_")]
 

@@ -10,6 +10,8 @@ import pytest
 import axsim
 from axsim.plots import error_picture, new_figure, save_figure, spread
 
+pytest.importorskip("matplotlib")
+
 
 def test_heat_map_has_a_across_and_b_upwards() -> None:
     table = axsim.get("JQQ").table

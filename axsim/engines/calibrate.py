@@ -2,7 +2,8 @@
 
 Engines take turns, a round of all shapes each, and the median over the rounds counts: a busy moment of the
 machine falls on one round. Every engine has an equal share of the time, so that a slow one is measured on
-fewer shapes, the smaller ones, instead of taking longer.
+fewer shapes, the smaller ones, instead of taking longer. Compiled engines come first, by themselves: threads
+of a BLAS keep processors busy for some time after each of their products.
 """
 
 from __future__ import annotations
@@ -39,16 +40,20 @@ GEMMS = (
     (64, 1024, 64),
     (64, 64, 1024),
     (400, 32, 400),
-    (1, 512, 512),
-    (512, 512, 1),
+    (1, 1024, 1024),
+    (16, 1024, 512),
+    (512, 1024, 4),
 )
 # N, C, side, O, kernel, groups
 CONVOLUTIONS = (
     (1, 16, 32, 16, 3, 1),
     (1, 32, 28, 64, 3, 1),
+    (1, 64, 28, 64, 3, 1),
+    (1, 64, 14, 32, 3, 4),
     (1, 32, 28, 32, 3, 32),
     (1, 64, 14, 128, 1, 1),
     (1, 128, 7, 128, 3, 1),
+    (1, 3, 64, 32, 7, 1),
 )
 ISA_GEMM = (192, 192, 192)
 # Another instruction set than the best must take less than this share of its time: measurements scatter.
@@ -57,6 +62,7 @@ ISA_ADVANTAGE = 0.9
 _UINT8 = np.dtype(np.uint8)
 _MOST_ROUNDS = 15
 _PROBE, _PROBES, _BUSY = 384, 7, 1.5
+_REST = 0.05  # seconds until a BLAS's threads sleep: OpenBLAS's look for work during 2**26 cycles
 _LEAST_ROUNDS = 3  # of comparisons of instruction sets
 
 Bytes = NDArray[np.uint8]
@@ -97,7 +103,11 @@ def calibrate(multipliers: tuple[Multiplier, ...]) -> Measured:
     isa = fastest_isa(multipliers[0], runnable_isas())
     prefer_isa(isa)
     tasks = _tasks(multipliers, cases)
-    _take_turns(tasks, SECONDS)
+    compiled = {engine: tasks[engine] for engine in tasks if engine.endswith("native")}
+    others = {engine: tasks[engine] for engine in tasks if engine not in compiled}
+    for group in (compiled, others):
+        time.sleep(_REST)
+        _take_turns(group, SECONDS * len(group) / len(tasks))
     seconds: dict[str, dict[str, tuple[float, ...]]] = {"matmul": {}, "conv2d": {}}
     for operation, engines in seconds.items():
         for engine, all_of_it in tasks.items():

@@ -31,16 +31,16 @@ Seconds = Mapping[str, Mapping[str, tuple[float, ...]]]
 # faster, or both slower, the choices are the same.
 BUILT_IN: Seconds = {
     "matmul": {
-        "reference": (5.4e-4, 2.1e-9, 0.0, 1.7e-10),
-        "native": (2.0e-5, 6.0e-11, 1.6e-8, 2.0e-10),
-        "factored native": (7.4e-6, 1.5e-11, 1.4e-10, 9.3e-11, 2.7e-10),
+        "reference": (5.4e-4, 2.1e-9, 0.0, 1.7e-10, 0.0, 1.7e-10, 0.0),
+        "native": (2.0e-5, 4.0e-11, 1.9e-8, 6.5e-10, 4.8e-10, 3.5e-10, 0.0),
+        "factored native": (8.5e-6, 1.5e-11, 1.9e-10, 1.6e-10, 3.0e-10),
         "factored float32": (6.8e-5, 2.6e-11, 6.3e-10, 1.2e-9, 6.0e-10),
         "factored float64": (5.2e-5, 6.1e-11, 7.7e-10, 1.5e-9, 8.0e-10),
     },
     "conv2d": {
-        "reference": (3.6e-4, 2.1e-9, 0.0, 1.5e-9),
-        "native": (2.0e-5, 5.5e-11, 1.6e-8, 1.2e-9),
-        "factored native": (1.1e-5, 1.5e-11, 1.7e-10, 3.8e-10, 1.0e-10),
+        "reference": (3.6e-4, 2.1e-9, 0.0, 1.5e-9, 0.0, 1.5e-9, 0.0),
+        "native": (2.0e-5, 3.2e-11, 2.2e-8, 8.5e-10, 0.0, 1.0e-10, 2.3e-10),
+        "factored native": (1.1e-5, 1.5e-11, 1.9e-10, 4.8e-10, 1.8e-10),
         "factored float32": (1.5e-4, 2.6e-11, 7.0e-10, 2.5e-9, 1.5e-9),
         "factored float64": (1.5e-4, 6.1e-11, 9.2e-10, 3.0e-9, 3.0e-9),
     },

@@ -29,20 +29,24 @@ from axsim.tables.product import ProductTable
 from axsim.threads import get_num_threads
 
 SMALL = 1 << 20
-ADVANTAGE = 0.8
+ADVANTAGE = 0.9
 _PIECE = 1024  # words of an operand that compiled kernels multiply before they write sums
 
 Bytes = NDArray[np.uint8]
 
 
 class Work(NamedTuple):
-    """A product of ``matrices`` pairs (m, k), (k, n); ``width`` is that of a convolution's kernel, else 0."""
+    """A product of ``matrices`` pairs (m, k), (k, n).
+
+    ``width`` is that of a convolution's kernel, else 0; ``depthwise`` says that filters have one channel.
+    """
 
     matrices: int
     m: int
     k: int
     n: int
     width: int = 0
+    depthwise: bool = False
 
     @classmethod
     def of_gemm(cls, a_shape: tuple[int, ...], b_shape: tuple[int, ...]) -> Work:
@@ -57,7 +61,8 @@ class Work(NamedTuple):
         """The work of x (N, C, H, W) with w (O, C / groups, kh, kw): a product for each group."""
         windows = math.prod(geometry.output_size(*x_shape[2:], *w_shape[2:]))
         filters = w_shape[0] // geometry.groups
-        return cls(geometry.groups, x_shape[0] * windows, math.prod(w_shape[1:]), filters, w_shape[3])
+        m, k = x_shape[0] * windows, math.prod(w_shape[1:])
+        return cls(geometry.groups, m, k, filters, w_shape[3], w_shape[1] == 1)
 
     @property
     def products(self) -> int:
@@ -164,7 +169,7 @@ def choose(name: str, work: Work, subject: Subject) -> Sums:
 
 def plan(name: str, work: Work, subject: Subject) -> Plan:
     """What ``choose("auto", ...)`` does for the multiplier called ``name``, and why."""
-    matrices, m, k, n, _ = work
+    matrices, m, k, n = work[:4]
     times = f"{matrices} times " if matrices != 1 else ""
     size = f"{times}{m} x {k} by {k} x {n}, {work.products:.3g} products"
     types = f"{subject.a_dtype} by {subject.b_dtype}"
@@ -199,16 +204,20 @@ def features(engine: str, work: Work, form: FactoredTable | None, threads: int) 
     """Amounts of work whose cost adds up to the time of a call.
 
     Looking up: 1, products, operands whose row or column of the table the kernel lays out (those of the side
-    that has fewer), left operands and sums; all but the first shared among threads.
+    that has fewer), left operands (unfolded, for a convolution), right ones, sums and, instead of all these,
+    the products of a depthwise kernel; all but the first shared among threads.
     Factored: 1, exact products (shared among threads), numbers that the left operands become (where they are
     unfolded for a convolution), those of the right ones, and sums written. Compiled kernels multiply whole
     tiles, bytes at half the cost of words, and share all of it; each matrix costs about as much as a call.
     """
-    matrices, m, k, n, _ = work
+    matrices, m, k, n = work[:4]
     left, right, sums = matrices * m * k, matrices * k * n, matrices * m * n
     if form is None:
         laid_out = matrices * k * min(m, n)
-        return 1, work.products / threads, laid_out / threads, (left + sums) / threads
+        amounts = (work.products, laid_out, left, right, sums, 0)
+        if work.depthwise and engine == "native":
+            amounts = (0, 0, 0, 0, 0, work.products)
+        return 1, *(amount / threads for amount in amounts)
     if engine == "factored native" and (native := form.native_form) is not None:
         expanded, words = 1 + native.products, native.word_products
         tiles = matrices * min(_tiles(m, n), _tiles(n, m))

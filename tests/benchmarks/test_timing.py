@@ -24,6 +24,10 @@ class Clock:
     def perf_counter(self) -> float:
         return self.now
 
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.order.append("rest")
+
     def call(self, name: str, seconds: float) -> Callable[[], None]:
         def call() -> None:
             self.now += seconds
@@ -42,14 +46,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def test_calls_take_turns_and_medians_are_theirs(clock: Clock) -> None:
     calls = {"long": clock.call("long", 0.03), "longer": clock.call("longer", 0.04)}
     times = interleaved(calls, rounds=4, seconds=10)
-    assert clock.order == ["long", "longer"] * 5  # the first time untimed
+    assert clock.order == ["long", "longer", *["rest", "long", "longer"] * 4]  # the first time untimed
     assert times["longer"].rounds == 4
     assert (times["long"].median, times["longer"].median) == pytest.approx((0.03, 0.04))
 
 
 def test_short_calls_are_repeated_and_their_mean_counts(clock: Clock) -> None:
     times = interleaved({"short": clock.call("short", 1e-4)}, rounds=3, seconds=10)
-    assert len(clock.order) == 1 + 3 * (1 + 20)  # to begin with; and once untimed, for 2 ms timed
+    assert clock.order.count("short") == 1 + 3 * (1 + 20)  # to begin with; and once untimed, for 2 ms timed
     assert times["short"].median == pytest.approx(1e-4)
 
 
@@ -64,7 +68,7 @@ def test_a_short_call_is_timed_once_it_has_settled(clock: Clock) -> None:
 
 def test_no_round_is_begun_after_the_time_is_up(clock: Clock) -> None:
     assert interleaved({"x": clock.call("x", 0.1)}, rounds=1000, seconds=0)["x"].rounds == 3
-    assert interleaved({"x": clock.call("x", 0.1)}, rounds=1000, seconds=0.95)["x"].rounds == 10
+    assert interleaved({"x": clock.call("x", 0.1)}, rounds=1000, seconds=0.95)["x"].rounds == 7  # with rests
 
 
 def test_a_long_call_is_timed_once(clock: Clock) -> None:

@@ -11,8 +11,8 @@ from axsim.engines import costs
 from axsim.engines.costs import BUILT_IN, current_costs, save_costs
 
 MEASURED = {
-    "matmul": {"native": (1.0, 2.0, 3.0, 4.0), "factored int8": (5.0, 4.0, 3.0, 2.0, 1.0)},
-    "conv2d": {"native": (4.0, 3.0, 2.0, 1.0)},
+    "matmul": {"native": (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0), "factored int8": (5.0, 4.0, 3.0, 2.0, 1.0)},
+    "conv2d": {"native": (7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0)},
 }
 
 
@@ -120,15 +120,15 @@ def test_look_ups_use_the_instruction_set_that_was_fastest(monkeypatch: pytest.M
         "[]",
         "{}",
         '{"threads": {"3": {}}, "isa": ""}',
-        '{"threads": {"3": {"matmul": {"native": [1, 2, 3]}, "conv2d": {}}}, "isa": ""}',
-        '{"threads": {"3": {"matmul": {"native": [1, 2, 3, -4]}, "conv2d": {}}}, "isa": ""}',
-        '{"threads": {"3": {"matmul": {"native": [1, 2, 3, NaN]}, "conv2d": {}}}, "isa": ""}',
+        '{"threads": {"3": {"matmul": {"native": [1, 2, 3, 4]}, "conv2d": {}}}, "isa": ""}',
+        '{"threads": {"3": {"matmul": {"native": [1, 2, 3, -4, 5, 6, 7]}, "conv2d": {}}}, "isa": ""}',
+        '{"threads": {"3": {"matmul": {"native": [1, 2, 3, NaN, 5, 6, 7]}, "conv2d": {}}}, "isa": ""}',
         '{"threads": {"3": {"matmul": {"unknown": [1, 2, 3, 4]}, "conv2d": {}}}, "isa": ""}',
         '{"threads": {"3": {"matmul": {"native": null}, "conv2d": {}}}, "isa": ""}',
-        '{"threads": {"0": {"matmul": {"native": [1, 2, 3, 4]}, "conv2d": {}}}, "isa": ""}',
-        '{"threads": {"x": {"matmul": {"native": [1, 2, 3, 4]}, "conv2d": {}}}, "isa": ""}',
-        '{"threads": {"3": {"matmul": {"native": [1, 2, 3, 4]}, "conv2d": {}}}}',
-        '{"threads": {"3": {"matmul": {"native": [1, 2, 3, 4]}, "conv2d": {}}}, "isa": "z80"}',
+        '{"threads": {"0": {"matmul": {"native": [1, 2, 3, 4, 5, 6, 7]}, "conv2d": {}}}, "isa": ""}',
+        '{"threads": {"x": {"matmul": {"native": [1, 2, 3, 4, 5, 6, 7]}, "conv2d": {}}}, "isa": ""}',
+        '{"threads": {"3": {"matmul": {"native": [1, 2, 3, 4, 5, 6, 7]}, "conv2d": {}}}}',
+        '{"threads": {"3": {"matmul": {"native": [1, 2, 3, 4, 5, 6, 7]}, "conv2d": {}}}, "isa": "z80"}',
     ],
 )
 def test_a_file_that_is_not_whole_is_passed_by(content: str) -> None:

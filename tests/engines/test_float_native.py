@@ -11,14 +11,15 @@ from float_cases import bits, multipliers, numbers_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from axsim import _native
 from axsim.circuits import exact as exact_gates
-from axsim.engines import float_native as native
 from axsim.engines import float_reference as reference
 from axsim.engines.geometry import geometry
 from axsim.multipliers.floating import FloatMultiplier, resolve
 from axsim.multipliers.significand import GateLevel, MaskedForm, Term
 from axsim.threads import set_num_threads
+
+_native = pytest.importorskip("axsim._native", reason="axsim was installed without its compiled module")
+native = pytest.importorskip("axsim.engines.float_native")
 
 ISAS = ("portable", "avx2", "avx512", "vbmi", "neon")
 FAST = ("axfpm", "axfpm_normalized", "axfpm_mono", "heap_like", "float32", "bfloat16", "float16[drum8_4]")

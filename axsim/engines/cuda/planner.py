@@ -112,7 +112,7 @@ def choose(name: str, work: Work, subject: Subject) -> Sums:
 def plan(name: str, work: Work, subject: Subject) -> Plan:
     """What ``choose("auto", ...)`` does for the multiplier called ``name``, and why."""
     device = current().device
-    matrices, m, k, n, _ = work
+    matrices, m, k, n = work[:4]
     times = f"{matrices} times " if matrices != 1 else ""
     size = f"{times}{m} x {k} by {k} x {n}, {work.products:.3g} products"
     types = f"{subject.a_dtype} by {subject.b_dtype}"
@@ -131,7 +131,7 @@ def plan(name: str, work: Work, subject: Subject) -> Plan:
 def predict(engine: str, work: Work, form: FactoredTable | None, device: Device) -> float:
     """Seconds for "gather", or for the factored engine with the carrier "int8" or "float16"."""
     cycles = device.multiprocessors * device.clock_hz
-    matrices, m, k, n, _ = work
+    matrices, m, k, n = work[:4]
     left, right, sums = matrices * m * k, matrices * k * n, matrices * m * n
     if form is None or engine == "gather":
         return _LAUNCH + work.products / (_LOOK_UPS * cycles) + (left + right + 4 * sums) / (_BYTES * cycles)
