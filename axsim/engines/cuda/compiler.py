@@ -19,13 +19,7 @@ from axsim.tables.cache import cache_directory
 OPTIONS = ("-std=c++17", "--fmad=false")
 
 
-def machine_code(
-    cupy: Any,
-    text: str,
-    macros: tuple[str, ...],
-    capability: tuple[int, int],
-    architecture: str | None = None,
-) -> Path:
+def machine_code(cupy: Any, text: str, macros: tuple[str, ...], capability: tuple[int, int]) -> Path:
     """The file with the machine code of a source, which NVRTC makes if it is not there.
 
     It is in the cache directory, or in a temporary one of this process if that cannot be written.
@@ -34,8 +28,7 @@ def machine_code(
         cupy: the module.
         text: the source, complete.
         macros: ``-D`` options.
-        capability: of the GPU that it is for.
-        architecture: as CuPy's compiler takes it, "90"; None for the current device's.
+        capability: of the current GPU, which it is for.
     """
     options = (*OPTIONS, *macros)
     key = "\0".join((cupy.__version__, *map(str, capability), *options, text))
@@ -44,7 +37,7 @@ def machine_code(
     for path in (kept, own):
         if path.exists():
             return path
-    code, _ = cupy.cuda.compiler.compile_using_nvrtc(text, options, architecture)
+    code, _ = cupy.cuda.compiler.compile_using_nvrtc(text, options)
     try:
         return _written(kept, code)
     except OSError:
