@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint tables bench build clean
+.PHONY: demo test lint sanitize tables bench build clean
 
 demo: $(INSTALLED)
 	$(BIN)/axsim demo
@@ -16,6 +16,16 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The tests of the engines with a compiled module that reports bad memory accesses and undefined behaviour. (Leaks are not
+# looked for: Python leaves memory behind. Races are: tests/native/test_all_sources.py compiles for that.)
+SANITIZED := build/sanitized
+RUNTIMES = $(shell g++ -print-file-name=libasan.so) $(shell g++ -print-file-name=libstdc++.so)
+sanitize: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(SANITIZED) \
+	  -C build-dir=$(SANITIZED)-objects -C cmake.define.AXSIM_SANITIZE=address,undefined .
+	LD_PRELOAD="$(RUNTIMES)" ASAN_OPTIONS=detect_leaks=0 PYTHONPATH=$(SANITIZED) \
+	  $(BIN)/python -P -m pytest -p no:cacheprovider tests/engines --ignore tests/engines/cuda
 
 tables: $(INSTALLED)
 	$(BIN)/python tools/build_tables.py

@@ -32,6 +32,7 @@ def report() -> list[tuple[str, str]]:
     return [
         ("processor", cpu_name()),
         ("kernels", _kernels()),
+        ("exact GEMM", _product_kernels()),
         ("threads", _threads()),
         ("versions", ", ".join(f"{package} {package_version(package)}" for package in _PACKAGES)),
         ("BLAS of NumPy", _blas()),
@@ -84,6 +85,15 @@ def _kernels() -> str:
     else:
         why = "the best that they have and this processor runs"
     return f"{native_isa()}, {why}; to choose from: {', '.join(runnable_isas())}"
+
+
+def _product_kernels() -> str:
+    if not NATIVE_IS_BUILT:
+        return "by torch and NumPy alone, for want of the compiled module"
+    from axsim import _native
+
+    chosen = "as AXSIM_ISA asks" if os.environ.get("AXSIM_ISA") else "the best that this processor runs"
+    return f"{_native.gemm_isa()} kernels for tables that have factors, {chosen}"
 
 
 def _threads() -> str:

@@ -16,13 +16,13 @@
 // less for as many, but 500 to 1000 cycles to prepare 24 lanes of a term. So streams of a few hundred rows come here.
 #include "lookup.h"
 
-#if defined(__x86_64__)
+#if defined(__AVX512VBMI__)
 #include <immintrin.h>
 #endif
 
 namespace axsim {
 
-#if defined(__x86_64__)
+#if defined(__AVX512VBMI__)
 namespace {
 
 // To be tuned where there is such a processor: `AXSIM_ISA=avx512 python -m benchmarks.gemm --quick` has the same

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import subprocess
@@ -34,7 +35,8 @@ def compiler(name: str = "g++") -> str:
 
 def build(compiler: str, folder: Path, sources: Sources, options: Sequence[str]) -> Path:
     """The program made of the sources, in the folder; ``options`` are for the compiler and the linker."""
-    base = [compiler, "-std=c++17", "-O1", "-Wall", "-Wextra", "-Werror", "-I", str(NATIVE), *options]
+    warnings = ("-Wall", "-Wextra", "-Werror", "-Wno-maybe-uninitialized")  # which sanitizers mislead
+    base = [compiler, "-std=c++17", "-O1", *warnings, "-I", str(NATIVE), *options]
 
     def compiled(name: str) -> str:
         source, own = sources[name]
@@ -49,9 +51,10 @@ def build(compiler: str, folder: Path, sources: Sources, options: Sequence[str])
     return program
 
 
-def run(command: Sequence[str]) -> str:
-    """What the command prints; a failure shows it."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def run(command: Sequence[str], **variables: str) -> str:
+    """What the command prints, with these environment variables; a failure shows it."""
+    env = {**os.environ, **variables}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
     return done.stdout
 

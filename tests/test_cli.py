@@ -88,6 +88,7 @@ def test_doctor_says_what_was_found_and_why(tmp_path: Path, monkeypatch: pytest.
     assert found["threads"] == "3, from AXSIM_NUM_THREADS"
     assert "the best that they have" in found["kernels"]
     assert found["kernels"].endswith("portable")  # the last to choose from
+    assert "the best that this processor runs" in found["exact GEMM"]
     assert f"axsim {axsim.__version__}" in found["versions"]
     assert f"numpy {np.__version__}" in found["versions"]
     assert found["cache"] == f"{tmp_path / 'new'}, from AXSIM_CACHE_DIR, made when it is needed"
@@ -101,6 +102,7 @@ def test_doctor_says_what_was_found_and_why(tmp_path: Path, monkeypatch: pytest.
     text = run("doctor")
     for expected in (
         "portable, which AXSIM_ISA asks for; to choose from: ",
+        "portable kernels for tables that have factors, as AXSIM_ISA asks",
         "2, from OMP_NUM_THREADS",
         "cannot be written",
     ):

@@ -123,4 +123,5 @@ inline __m512i permutex2var_epi8(__m512i a, __m512i index, __m512i b) {
 #define AXSIM_EMULATED
 #define __AVX512F__ 1
 #define __AVX512BW__ 1
+#define __AVX512VBMI__ 1
 #define __AVX512VNNI__ 1

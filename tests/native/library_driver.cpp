@@ -1,0 +1,246 @@
+// Computes with all of native/ but its Python bindings, from several threads at once, with the kernels that AXSIM_ISA
+// or the processor chooses, and compares with plain loops.
+#include <cfloat>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "depthwise.h"
+#include "float_sums.h"
+#include "gemm.h"
+#include "gemm_kernels.h"
+#include "kernels.h"
+#include "quantise.h"
+
+namespace {
+
+using axsim::kSide;
+
+constexpr int kCallers = 4, kRounds = 3;
+constexpr std::size_t kM = 110, kK = 100, kN = 90;  // work for four threads
+constexpr int kThreads[] = {1, 2, 3, 5};
+const std::int64_t kOnly = 0;
+
+std::mt19937 bits(1);  // the same numbers every time
+
+int between(int low, int high) { return std::uniform_int_distribution<int>(low, high)(bits); }
+
+std::vector<std::uint8_t> random_bytes(std::size_t count) {
+    std::vector<std::uint8_t> bytes(count);
+    for (std::uint8_t &byte : bytes) byte = static_cast<std::uint8_t>(between(0, 255));
+    return bytes;
+}
+
+void require(bool right, const char *what, int threads) {
+    if (right) return;
+    std::printf("%s is wrong on %d threads\n", what, threads);
+    std::exit(1);
+}
+
+// The sums over k of term(a[i, k], b[k, j]).
+template <class Sum, class Term>
+std::vector<Sum> plain_sums(const Term &term) {
+    std::vector<Sum> sums(kM * kN);
+    for (std::size_t i = 0; i < kM; ++i)
+        for (std::size_t k = 0; k < kK; ++k)
+            for (std::size_t j = 0; j < kN; ++j) sums[i * kN + j] += term(i * kK + k, k * kN + j);
+    return sums;
+}
+
+constexpr axsim::Axis kRows{kM, kM, 0, kN}, kColumns{kN, kN, 0, 1};
+
+class Matrices {
+  public:
+    Matrices() : a_(random_bytes(kM * kK)), b_(random_bytes(kK * kN)) {}
+
+    std::uint8_t a(std::size_t i) const { return a_[i]; }
+    std::uint8_t b(std::size_t i) const { return b_[i]; }
+    template <class Use>
+    void product(const Use &use) const {
+        const axsim::MatrixOperand left(a_.data(), &kOnly, a_.size(), kK, 1), right(b_.data(), &kOnly, b_.size(), 1, kN);
+        use(axsim::Product{left, right, kRows, kColumns, 1, kM * kN, kK});
+    }
+
+  private:
+    std::vector<std::uint8_t> a_, b_;
+};
+
+class Lookups {
+  public:
+    Lookups(int least, int most) : values_(kSide * kSide) {
+        for (std::int32_t &value : values_) value = between(least, most);
+        values_[0] = least;
+        values_[1] = most;
+        table_ = std::make_unique<axsim::Table>(values_.data());
+        expected_ = plain_sums<std::int64_t>(
+            [&](std::size_t i, std::size_t j) { return values_[matrices_.a(i) * kSide + matrices_.b(j)]; });
+    }
+    void check(int threads) const {
+        std::vector<std::int64_t> out(kM * kN);
+        matrices_.product([&](const axsim::Product &product) {
+            axsim::compute(axsim::Problem{product, *table_}, out.data(), threads);
+        });
+        require(out == expected_, "a product by look-ups", threads);
+    }
+
+  private:
+    Matrices matrices_;
+    std::vector<std::int32_t> values_;
+    std::unique_ptr<axsim::Table> table_;
+    std::vector<std::int64_t> expected_;
+};
+
+class Factored {
+  public:
+    Factored() {
+        std::int16_t left[kSide], right[kSide];
+        for (std::size_t i = 0; i < kSide; ++i) {
+            left[i] = static_cast<std::int16_t>(between(-300, 300));
+            right[i] = static_cast<std::int16_t>(between(-200, 200));
+        }
+        axsim::GemmPart part{false, 0, INT32_MAX / (300 * 200), {}, {}};
+        part.left.emplace_back(left, false, true);
+        part.right.emplace_back(right, false, false);
+        factors_.byte_sums = axsim::gemm_kernels().byte_sums;
+        factors_.parts.push_back(part);
+        expected_ = plain_sums<std::int64_t>(
+            [&](std::size_t i, std::size_t j) { return left[matrices_.a(i)] * right[matrices_.b(j)]; });
+    }
+    void check(int threads) const {
+        std::vector<std::int64_t> out(kM * kN);
+        matrices_.product([&](const axsim::Product &product) { axsim::multiply(product, factors_, out.data(), threads); });
+        require(out == expected_, "a factored product", threads);
+    }
+
+  private:
+    Matrices matrices_;
+    axsim::GemmFactors factors_;
+    std::vector<std::int64_t> expected_;
+};
+
+class Depthwise {
+  public:
+    Depthwise() : values_(kSide * kSide), x_(random_bytes(kChannels * kSize * kSize)), w_(random_bytes(kChannels * 9)) {
+        for (std::int32_t &value : values_) value = between(0, 65535);
+        table_ = std::make_unique<axsim::Table>(values_.data());
+        for (std::size_t c = 0; c < kChannels; ++c)
+            for (std::size_t oy = 0; oy < kSize; ++oy)
+                for (std::size_t ox = 0; ox < kSize; ++ox) {
+                    std::int32_t sum = 0;
+                    for (std::size_t ky = 0; ky < 3; ++ky)
+                        for (std::size_t kx = 0; kx < 3; ++kx)
+                            sum += values_[pixel(c, oy + ky, ox + kx) * kSide + w_[c * 9 + ky * 3 + kx]];
+                    expected_.push_back(sum);
+                }
+    }
+    void check(int threads) const {
+        const axsim::ConvShape shape{1, kChannels, kSize, kSize, 1, 3, 3, kSize, kSize, 1, 1, 1, 1, 1, 1, kPad};
+        std::vector<std::int32_t> out(expected_.size());
+        axsim::compute_depthwise(*table_, shape, x_.data(), w_.data(), kChannels, out.data(), threads);
+        require(axsim::fits_depthwise(*table_, shape) && out == expected_, "a depthwise convolution", threads);
+    }
+
+  private:
+    static constexpr std::size_t kChannels = 9, kSize = 61;
+    static constexpr std::uint8_t kPad = 7;
+
+    std::uint8_t pixel(std::size_t c, std::size_t y, std::size_t x) const {  // y and x count from the padding
+        const bool inside = y >= 1 && y <= kSize && x >= 1 && x <= kSize;
+        return inside ? x_[(c * kSize + y - 1) * kSize + x - 1] : kPad;
+    }
+
+    std::vector<std::int32_t> values_, expected_;
+    std::vector<std::uint8_t> x_, w_;
+    std::unique_ptr<axsim::Table> table_;
+};
+
+class Quantise {
+  public:
+    Quantise() {
+        for (std::size_t i = 0; i < kCount; ++i) {
+            x_.push_back(static_cast<float>(between(-1000, 1000)) / 7.0F);
+            const double q = std::nearbyint(static_cast<double>(x_[i]) / kScale) + kZero;
+            expected_.push_back(static_cast<std::uint8_t>(q < 0 ? 0 : q > 255 ? 255 : q));
+            sum_ += expected_[i];
+        }
+    }
+    void check(int threads) const {
+        const axsim::Extremes<float> ends = axsim::extremes(x_.data(), x_.size(), threads);
+        require(ends.finite && ends.low == -1000.0F / 7.0F && ends.high == 1000.0F / 7.0F, "a range", threads);
+        std::vector<std::uint8_t> q(x_.size());
+        const double scale = kScale, zero = kZero;
+        const bool finite = axsim::quantise(x_.data(), 1, {&scale, &zero, 1}, x_.size(), 0, 255, q.data(), threads);
+        require(finite && q == expected_, "quantisation", threads);
+        double sum = 0;
+        axsim::sum_bytes(q.data(), false, 1, q.size(), 1, &sum, threads);
+        require(sum == sum_, "a sum of bytes", threads);
+    }
+
+  private:
+    static constexpr std::size_t kCount = 300000;
+    static constexpr double kScale = 1.25, kZero = 117;
+
+    std::vector<float> x_;
+    std::vector<std::uint8_t> expected_;
+    double sum_ = 0;
+};
+
+// Exact products of whole numbers, through a masked form and through a table of segments.
+class Floats {
+  public:
+    Floats() {
+        std::vector<std::uint32_t> table(kSide * kSide);
+        for (std::uint32_t i = 0; i < table.size(); ++i) table[i] = i / kSide * (i % kSide);
+        for (std::size_t i = 0; i < kM * kK; ++i) a_.push_back(static_cast<float>(between(-255, 255)));
+        for (std::size_t i = 0; i < kK * kN; ++i) b_.push_back(static_cast<float>(between(-255, 255)));
+        const double most = 0x1p24 - 1;
+        const axsim::floating::Rules rules{23,       false,    false,   false,   axsim::floating::Underflow::gradual,
+                                           0x1p-149, 0x1p-126, FLT_MAX, 0x1p46,  most * most};
+        multipliers_.emplace_back(rules, std::vector<axsim::floating::FormTerm>{{1, 0xFFFFFF, 0xFFFFFF}});
+        multipliers_.emplace_back(rules, table.data());
+        expected_ = plain_sums<double>([&](std::size_t i, std::size_t j) { return double{a_[i]} * double{b_[j]}; });
+    }
+    void check(int threads) const {
+        const axsim::floating::MatrixOperand left(a_.data(), &kOnly, a_.size(), kK, 1),
+            right(b_.data(), &kOnly, b_.size(), 1, kN);
+        for (const axsim::floating::Multiplier &multiplier : multipliers_) {
+            std::vector<double> out(kM * kN);
+            axsim::floating::compute({multiplier, left, right, kRows, kColumns, 1, kM * kN, kK}, out.data(), threads);
+            require(out == expected_, "a product of floats", threads);
+        }
+    }
+
+  private:
+    std::vector<float> a_, b_;
+    std::vector<axsim::floating::Multiplier> multipliers_;
+    std::vector<double> expected_;
+};
+
+}  // namespace
+
+int main() {
+    const Lookups narrow(0, 65535), wide(-65535, 65535);
+    const Factored factored;
+    const Depthwise depthwise;
+    const Quantise quantise;
+    const Floats floats;
+    const auto call = [&](int caller) {
+        for (int round = 0; round < kRounds; ++round) {
+            const int threads = kThreads[(caller + round) % 4];
+            narrow.check(threads);
+            wide.check(threads);
+            factored.check(threads);
+            depthwise.check(threads);
+            quantise.check(threads);
+            floats.check(threads);
+        }
+    };
+    std::vector<std::thread> callers;
+    for (int caller = 0; caller < kCallers; ++caller) callers.emplace_back(call, caller);
+    for (std::thread &caller : callers) caller.join();
+    std::printf("%s and %s: all is right\n", axsim::kernels().name, axsim::gemm_kernels().name);
+}
