@@ -66,6 +66,7 @@ class Gpu:
 
     def graph(self, call: Callable[[], object]) -> Callable[[], object]:
         """What replays the call, made once before, as a CUDA graph."""
+        self.xp.cuda.Device().synchronize()  # the operands, made on another stream, are complete
         with self.xp.cuda.Stream(non_blocking=True) as stream:
             call()
             stream.synchronize()

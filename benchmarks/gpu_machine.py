@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from dataclasses import asdict
 from datetime import UTC, datetime
+from importlib.metadata import distributions
 from typing import Any
 
 from axsim.engines import NATIVE_IS_BUILT
@@ -52,12 +53,17 @@ def machine() -> dict[str, Any]:
             "cupy": runtime.xp.__version__,
             "cuda_runtime": cuda.runtime.runtimeGetVersion(),
             "cuda_driver": cuda.runtime.driverGetVersion(),
-            "nvrtc": ".".join(map(str, cuda.nvrtc.getVersion())),
-            "cublas": cuda.cublas.getVersion(cuda.device.get_cublas_handle()),
+            **packages(),
         }
         free, total = cuda.runtime.memGetInfo()
         found["gpu"] |= {"memory_bytes": total, "free_bytes": free}
     return found
+
+
+def packages() -> dict[str, str]:
+    """Versions of NVIDIA's libraries, where they were installed as Python packages."""
+    found = (dist for dist in distributions() if dist.name.startswith(("nvidia-cu", "nvidia-nvjitlink")))
+    return {dist.name: dist.version for dist in found}
 
 
 def described(device: Device) -> dict[str, Any]:

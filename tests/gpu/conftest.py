@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gpu_places import gpu_or_none
 
 from axsim.files import check_folder
 from axsim.results import write_json
 
 REPORT = "gpu_checks.json"
+
+# The emulated GPU has no part in checks of a real one.
+collect_ignore = ["test_emulated_gpu.py"] if gpu_or_none() else []
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

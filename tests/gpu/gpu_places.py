@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from axsim.engines.cuda.runtime import Runtime
+from axsim.errors import GpuUnavailableError
 
 POISON = 0xA9
 DELAY = 20_000_000  # cycles
@@ -97,12 +99,14 @@ class CupyKind:
 
     @contextmanager
     def other_stream(self) -> Iterator[None]:
+        self.cupy.cuda.Device().synchronize()  # arrays that were made on another stream are complete
         with self.cupy.cuda.Stream(non_blocking=True) as stream:
             yield
             stream.synchronize()
 
     def captured(self, call: Callable[[], Any]) -> tuple[Callable[[], None], Any]:
         stream = self.cupy.cuda.Stream(non_blocking=True)
+        self.cupy.cuda.Device().synchronize()
         with stream:
             call()
             stream.synchronize()
@@ -113,6 +117,7 @@ class CupyKind:
                 graph = stream.end_capture()
 
         def replay() -> None:
+            self.cupy.cuda.Device().synchronize()
             graph.launch(stream)
             stream.synchronize()
 
@@ -166,6 +171,7 @@ class TorchKind:
             result = call()
 
         def replay() -> None:
+            self.torch.cuda.synchronize()
             graph.replay()
             self.torch.cuda.synchronize()
 
@@ -180,11 +186,21 @@ def gpu() -> Place:
     """
     from axsim.engines.cuda.cupy_runtime import current_device_runtime
 
-    runtime = current_device_runtime()
-    kinds: list[Kind] = [CupyKind(runtime)]
-    with contextlib.suppress(ImportError):
-        import torch
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")  # what libraries warn of when they are imported is no failure
+        runtime = current_device_runtime()
+        kinds: list[Kind] = [CupyKind(runtime)]
+        with contextlib.suppress(ImportError):
+            import torch
 
-        if torch.cuda.is_available():
-            kinds.append(TorchKind(torch))
+            if torch.cuda.is_available():
+                kinds.append(TorchKind(torch))
     return Place(runtime, tuple(kinds), threads=4)
+
+
+def gpu_or_none() -> Place | None:
+    """``gpu()``, or None where that raises."""
+    try:
+        return gpu()
+    except GpuUnavailableError:
+        return None

@@ -89,12 +89,16 @@ def test_integers(place: Place, name: str) -> None:
     checks.check_conv2d(place, name, "groups")
 
 
+def test_deep_sums_in_pieces(place: Place) -> None:
+    checks.check_matmul(place, "mul8u_1446", (3, 1100, 2), checks.TYPES[0])  # float16 sums 1,016 at a time
+
+
 def test_every_pair(place: Place) -> None:
     checks.check_every_pair(place, "mul8u_1446", checks.TYPES[1:2])
 
 
 def test_every_case_is_a_convolution(place: Place) -> None:
-    for case in ("depthwise", "few windows, many filters", "no images", "no channels"):
+    for case in ("depthwise", "few windows, many filters", "dilated, same", "no images", "no channels"):
         checks.check_conv2d(place, "drawn16", case, out_dtype="int64")
 
 
