@@ -192,7 +192,7 @@ def doctor(
         typer.Option("--calibrate", help="Measure how fast each engine is here, and keep the figures."),
     ] = False,
 ) -> None:
-    """Show what axsim found on this machine: kernels, threads, versions, BLAS, cache, engine costs.
+    """Show what axsim found on this machine: kernels, threads, versions, BLAS, cache, engine costs, GPU.
 
     --calibrate takes a few seconds. From then on, engine="auto" chooses by the figures measured here. Without
     it they are measured in the first process that has a second's work; AXSIM_CALIBRATE=0 prevents that.

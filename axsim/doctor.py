@@ -16,6 +16,7 @@ from axsim.engines.costs import (
     runnable_isas,
     save_costs,
 )
+from axsim.errors import GpuUnavailableError
 from axsim.tables.cache import ENVIRONMENT_VARIABLE, cache_directory
 from axsim.threads import get_num_threads, set_num_threads
 
@@ -38,6 +39,7 @@ def report() -> list[tuple[str, str]]:
         ("torch", "installed" if find_spec("torch") is not None else "not installed"),
         ("cache", _cache()),
         ("engine costs", current_costs().origin),
+        *_gpu(),
     ]
 
 
@@ -101,6 +103,17 @@ def _threads() -> str:
     if os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip().isdecimal():
         return f"{count}, from OMP_NUM_THREADS"
     return f"{count}, the CPUs that this process may run on"
+
+
+def _gpu() -> list[tuple[str, str]]:
+    from axsim.engines.cuda.cupy_runtime import current_device_runtime
+    from axsim.engines.cuda.report import findings
+
+    try:
+        runtime = current_device_runtime()
+    except GpuUnavailableError as problem:
+        return [("GPU", f"none in use: {problem.reason}")]
+    return [("CuPy", runtime.versions()), *findings(runtime.device)]
 
 
 def _blas() -> str:

@@ -24,4 +24,12 @@ class AccumulatorOverflowError(ValueError):
 
 
 class GpuUnavailableError(RuntimeError):
-    """Work for a GPU where none can be used; the message says what is missing."""
+    """Work for a GPU where none can be used.
+
+    Attributes:
+        reason: what is missing; the message says it too.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason}; `axsim doctor` says more; operands in main memory need no GPU")
+        self.reason = reason

@@ -151,7 +151,7 @@ def symmetric(
     _check_floats(name, array)
     with context:
         if method == "percentile":
-            _, high = _range(name, np.abs(array), axis, method, percentile)
+            _, high = _range(name, np.abs(_on_host(array)), axis, method, percentile)
         else:
             low, high = _range(name, array, axis, method, percentile)
             high = np.maximum(-low, high)
@@ -318,11 +318,16 @@ def _check_finite(name: str, array: NDArray[Any]) -> None:
 
 def _extremes(name: str, rows: NDArray[Any]) -> tuple[Float, Float]:
     """The least and the greatest number of each row, in float64; ValueError if one is not finite."""
-    if NATIVE_IS_BUILT and type(rows) is np.ndarray and len(rows) == 1:
+    if type(rows) is not np.ndarray:
+        from axsim.engines.cuda import device
+
+        lows, highs = device.row_extremes(rows)
+        finite = bool(np.isfinite([lows, highs]).all())
+    elif NATIVE_IS_BUILT and len(rows) == 1:
         low, high, finite = _native.extremes(_plain(rows), get_num_threads())
         lows, highs = np.array([low]), np.array([high])
     else:  # NaN passes through min and max, so that no array of flags is needed
-        lows, highs = (_on_host(ends).astype(np.float64) for ends in (rows.min(axis=1), rows.max(axis=1)))
+        lows, highs = rows.min(axis=1).astype(np.float64), rows.max(axis=1).astype(np.float64)
         finite = bool(np.isfinite([lows, highs]).all())
     if not finite:
         raise _not_finite(name)

@@ -4,8 +4,7 @@
 
 The bracket is exact in integers (``axsim.engines.zero_points`` derives it); it is scaled in float64, by one
 scale after the other (their product could overflow, and 0 times infinity is not 0), and rounded once. The
-compiled module does so in one pass, for arrays in main memory and where it was built; NumPy in several, and
-CuPy, whose arrays take the same functions. The numbers are the same.
+compiled module does so in one pass, where it was built, and NumPy in several; the numbers are the same.
 """
 
 from __future__ import annotations
@@ -29,21 +28,21 @@ Doubles = NDArray[np.float64]
 
 
 def scaled_lookup(products: Array, a: Quantised, b: Quantised, dtype: np.dtype[Any]) -> Array:
-    """As ``Place.scaled_lookup``, in NumPy or CuPy; both operands are quantised per tensor."""
+    """As ``Place.scaled_lookup``, in NumPy; both operands are quantised per tensor."""
     total = zero_points.lookup(products, a.values, b.values, a.zero, b.zero)
     return _scaled(total, a.scale, b.scale, None, dtype)
 
 
-def gemm_by_arrays(sums: Array, a: Quantised, b: Quantised, dtype: np.dtype[Any]) -> Array:
-    """As ``Place.scaled_gemm``, in NumPy or CuPy."""
+def gemm_by_numpy(sums: Array, a: Quantised, b: Quantised, dtype: np.dtype[Any]) -> Array:
+    """As ``Place.scaled_gemm``, in NumPy."""
     total = zero_points.gemm(sums, a.values, b.values, a.zero, b.zero)
     return _scaled(total, a.scale, b.scale, None, dtype)
 
 
-def conv2d_by_arrays(
+def conv2d_by_numpy(
     sums: Array, x: Quantised, w: Quantised, geometry: Geometry, bias: Array | None, dtype: np.dtype[Any]
 ) -> Array:
-    """As ``Place.scaled_conv2d``, in NumPy or CuPy."""
+    """As ``Place.scaled_conv2d``, in NumPy."""
     total = zero_points.conv2d(sums, x.values, w.values, geometry, x.zero, w.zero)
     w_scale = w.scale[:, None, None] if w.scale.ndim else w.scale
     return _scaled(total, x.scale, w_scale, None if bias is None else bias[:, None, None], dtype)
@@ -101,13 +100,12 @@ def conv2d_by_kernels(
     return out
 
 
-scaled_gemm = gemm_by_kernels if NATIVE_IS_BUILT else gemm_by_arrays
-scaled_conv2d = conv2d_by_kernels if NATIVE_IS_BUILT else conv2d_by_arrays
+scaled_gemm = gemm_by_kernels if NATIVE_IS_BUILT else gemm_by_numpy
+scaled_conv2d = conv2d_by_kernels if NATIVE_IS_BUILT else conv2d_by_numpy
 
 
 def _scaled(total: Array, a_scale: Array, b_scale: Array, bias: Array | None, dtype: np.dtype[Any]) -> Array:
-    y = total.astype(np.float64)
-    y *= a_scale
+    y = np.asarray(np.multiply(total, a_scale, dtype=np.float64))
     y *= b_scale
     if bias is not None:
         y += bias

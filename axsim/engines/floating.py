@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from axsim.engines import float_reference, reference, select
 from axsim.engines.geometry import Geometry
 from axsim.engines.options import Options, result_dtype
+from axsim.engines.places import place_of
 from axsim.multipliers.float_multiplier import FloatMultiplier, as_float32
 
 Array = NDArray[Any]
@@ -26,7 +27,7 @@ def multiply(multiplier: FloatMultiplier, a: Array, b: Array, options: Options) 
     """``a * b`` element by element, broadcast together."""
     a, b, dtype = _prepare(("a", a), ("b", b), options)
     products: Array = _engine(options.engine, multiplier, a).multiply(multiplier, a, b)
-    return products.astype(dtype, copy=False)
+    return place_of(products).converted(products, dtype)
 
 
 def matmul(multiplier: FloatMultiplier, a: Array, b: Array, options: Options) -> Array:
@@ -53,9 +54,7 @@ def conv2d(
     if bias.dtype not in (_FLOAT32, _FLOAT64):
         raise TypeError(f"bias is {bias.dtype}, expected float32 or float64")
     sums = engine.conv2d(multiplier, x, w, geometry, rounded=False)
-    with np.errstate(invalid="ignore"):  # infinity - infinity
-        sums += bias[:, None, None]
-    return float_reference.round_sums(sums) if dtype == _FLOAT32 else sums
+    return place_of(sums).biased(sums, bias, dtype)
 
 
 def _prepare(

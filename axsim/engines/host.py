@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from axsim.engines import select
+from axsim.engines import float_reference, select
 from axsim.engines.epilogue import scaled_conv2d, scaled_gemm, scaled_lookup
 from axsim.engines.place import Quantised, Unquantised
 from axsim.engines.planner import choose, plan
 from axsim.quantize import QuantParams, affine, quantize, symmetric
 
 __all__ = [
-    "choose", "extremes", "plan", "quantised", "scaled_conv2d", "scaled_gemm", "scaled_lookup", "select"
+    "biased", "choose", "converted", "extremes", "plan", "quantised", "scaled_conv2d", "scaled_gemm",
+    "scaled_lookup", "select",
 ]  # fmt: skip
 
 Array = NDArray[Any]
@@ -50,3 +51,15 @@ def described(values: Array, params: QuantParams) -> Quantised:
     zero = params.zero_point if params.zero_point.any() else None
     zero_byte = 0 if params.axis is not None else int(params.zero_point) & 255
     return Quantised(values, params.scale, zero, zero_byte)
+
+
+def biased(sums: Array, bias: Array, dtype: np.dtype[Any]) -> Array:
+    """As ``Place.biased``."""
+    with np.errstate(invalid="ignore"):  # infinity - infinity
+        sums += bias[:, None, None]
+    return float_reference.round_sums(sums) if dtype == np.float32 else sums
+
+
+def converted(values: Array, dtype: np.dtype[Any]) -> Array:
+    """As ``Place.converted``."""
+    return values.astype(dtype, copy=False)

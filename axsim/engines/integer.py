@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from axsim.engines import host
 from axsim.engines.fold import FoldedTable, Limits, fold
 from axsim.engines.geometry import Geometry
 from axsim.engines.options import Options, Quantisation, Rule, result_dtype
 from axsim.engines.place import Place, Quantised, Unquantised
+from axsim.engines.places import place_of
 from axsim.engines.planner import Plan, Subject, Work
 from axsim.errors import AccumulatorOverflowError
 from axsim.multipliers import Multiplier
@@ -110,15 +110,6 @@ def explain_conv2d(multiplier: Multiplier, x: Array, w: Array, geometry: Geometr
     terms = math.prod(w.shape[1:])
     call = _prepare(multiplier, ("a", x), ("b", w), options, terms=terms, channel_axis=0)
     return call.place.plan(multiplier.name, Work.of_conv2d(x.shape, w.shape, geometry), call.subject)
-
-
-def place_of(array: Array) -> Place:
-    """Where an array is that ``axsim._arrays.accept`` let in."""
-    if type(array) is np.ndarray:
-        return host
-    from axsim.engines.cuda import device
-
-    return device
 
 
 def _prepare(

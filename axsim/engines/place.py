@@ -82,3 +82,9 @@ class Place(Protocol):
         dtype: np.dtype[Any],
     ) -> Array:
         """Sums (N, O, OH, OW), and ``bias`` (O,), as real numbers; ``w`` may have O channels."""
+
+    def biased(self, sums: Array, bias: Array, dtype: np.dtype[Any]) -> Array:
+        """float64 sums (N, O, OH, OW), which may be written to, and ``bias`` (O,), rounded to ``dtype``."""
+
+    def converted(self, values: Array, dtype: np.dtype[Any]) -> Array:
+        """Floats as ``dtype``."""

@@ -39,25 +39,47 @@ def lookup(products: Ints, a: Ints, b: Ints, a_zero: Zero, b_zero: Zero) -> NDAr
 
 def gemm(sums: Ints, a: Ints, b: Ints, a_zero: Zero, b_zero: Zero) -> NDArray[np.int64]:
     """The bracket for ``sums`` (..., M, N) of a (..., M, K) and b (..., K, N); ``b_zero`` is () or (N,)."""
+    rows, columns = gemm_sides(a, b, a_zero, b_zero)
     total = sums.astype(np.int64)
-    if b_zero is not None:
-        total -= _centred(a.sum(axis=-1, dtype=np.int64), a.shape[-1], a_zero)[..., :, None] * b_zero
-    if a_zero is not None:
-        total -= (a_zero * b.sum(axis=-2, dtype=np.int64))[..., None, :]
+    if rows is not None and b_zero is not None:
+        total -= rows[..., :, None] * b_zero
+    if columns is not None:
+        total -= columns[..., None, :]
     return total
+
+
+def gemm_sides(a: Ints, b: Ints, a_zero: Zero, b_zero: Zero) -> tuple[Zero, Zero]:
+    """What ``gemm`` subtracts: ``b_zero`` times a number for each row of a; and one for each column of b."""
+    rows = columns = None
+    if b_zero is not None:
+        rows = _centred(a.sum(axis=-1, dtype=np.int64), a.shape[-1], a_zero)
+    if a_zero is not None:
+        columns = a_zero * b.sum(axis=-2, dtype=np.int64)
+    return rows, columns
 
 
 def conv2d(sums: Ints, x: Ints, w: Ints, geometry: Geometry, x_zero: Zero, w_zero: Zero) -> NDArray[np.int64]:
     """The bracket for ``sums`` (N, O, OH, OW) of images and filters; ``w_zero`` is () or (O,)."""
+    windows, filters = conv2d_sides(x, w, geometry, x_zero, w_zero)
     total = sums.astype(np.int64)
-    groups, filters = geometry.groups, len(w)
-    if w_zero is not None:
-        by_group = total.reshape(len(x), groups, filters // groups, *total.shape[2:])
+    if windows is not None and w_zero is not None:
+        groups = geometry.groups
+        by_group = total.reshape(len(x), groups, len(w) // groups, *total.shape[2:])
         by_filter = w_zero.reshape(groups, -1, 1, 1) if w_zero.ndim else w_zero
-        by_group -= _window_sums(x, w.shape, geometry, x_zero)[:, :, None] * by_filter
-    if x_zero is not None:
-        total -= (x_zero * w.sum(axis=(1, 2, 3), dtype=np.int64))[:, None, None]
+        by_group -= windows[:, :, None] * by_filter
+    if filters is not None:
+        total -= filters[:, None, None]
     return total
+
+
+def conv2d_sides(x: Ints, w: Ints, geometry: Geometry, x_zero: Zero, w_zero: Zero) -> tuple[Zero, Zero]:
+    """What ``conv2d`` subtracts: ``w_zero`` times (N, groups, OH, OW), and a number for each filter."""
+    windows = filters = None
+    if w_zero is not None:
+        windows = _window_sums(x, w.shape, geometry, x_zero)
+    if x_zero is not None:
+        filters = x_zero * w.sum(axis=(1, 2, 3), dtype=np.int64)
+    return windows, filters
 
 
 def _centred(sums: NDArray[np.int64], terms: int, zero: Zero) -> NDArray[np.int64]:

@@ -2,7 +2,8 @@
 
 What would make the host wait for a GPU raises here: ``int(array)``, ``if array``, ``array.item()``,
 ``array.get()``. What CuPy would refuse raises too: a NumPy array mixed with device arrays, a function that
-CuPy has not. Fresh memory is poisoned. Tests bring data with ``xp.asarray`` and fetch it with ``xp.asnumpy``.
+CuPy has not. As CuPy is compiled with ``-ftz=true``, its arithmetic takes subnormal float32 numbers for
+zeros. Fresh memory is poisoned. Tests bring data with ``xp.asarray`` and fetch it with ``xp.asnumpy``.
 """
 
 from __future__ import annotations
@@ -37,10 +38,18 @@ class DeviceArray(np.ndarray):
         _check_no_host_arrays((*inputs, *out, *kwargs.values()), ufunc.__name__)
         if out:
             kwargs["out"] = tuple(_plain(x) for x in out)
-        result = getattr(ufunc, method)(*map(_plain, inputs), **{k: _plain(v) for k, v in kwargs.items()})
+        plain = [_flushed(_plain(x)) for x in inputs]
+        result = getattr(ufunc, method)(*plain, **{k: _plain(v) for k, v in kwargs.items()})
         if out:
+            for x in kwargs["out"]:
+                x[...] = _flushed(x)
             return out[0] if len(out) == 1 else out
-        return on_device(result)
+        return on_device(_flushed(result))
+
+    def astype(self, dtype: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.dtype == np.dtype(dtype):
+            return super().astype(dtype, *args, **kwargs)
+        return on_device(_flushed(_flushed(_plain(self)).astype(dtype, *args, **kwargs)))
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         _check_no_host_arrays((*args, *kwargs.values()), func.__name__)
@@ -71,6 +80,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return type(value)(map(_plain, value))
     return value
+
+
+def _flushed(value: Any) -> Any:
+    """Zeros, with their sign, for subnormal float32 numbers."""
+    if getattr(value, "dtype", None) != np.float32:
+        return value
+    return np.where(np.abs(value) < np.finfo(np.float32).tiny, np.copysign(np.float32(0), value), value)
 
 
 def _plain_key(key: Any) -> Any:

@@ -87,7 +87,6 @@ class EmulatedRuntime:
     Attributes:
         capturing_now: set it to try a call as if the stream were captured: compiling, copies from and to the
             host and new constants raise then.
-        kept: the arrays that ``keep`` was given meanwhile.
         launches: names of the kernels launched, in order.
     """
 
@@ -95,7 +94,6 @@ class EmulatedRuntime:
         self.builds = builds
         self.device = device
         self.capturing_now = False
-        self.kept: list[Any] = []
         self.launches: list[str] = []
         self.xp = EmulatedCupy(self.capturing)
         self._random = np.random.default_rng(seed)
@@ -121,10 +119,6 @@ class EmulatedRuntime:
 
     def capturing(self) -> bool:
         return self.capturing_now
-
-    def keep(self, *arrays: Any) -> None:
-        if self.capturing_now:
-            self.kept += arrays
 
     def int8_products(self, left: Any, right: Any, out: Any) -> None:
         _check_product(left, right, out, np.int8, np.int32)

@@ -141,7 +141,7 @@ def test_gemm(
         np.dtype(dtype),
     )
     with np.errstate(over="ignore", under="ignore"):
-        expected = epilogue.gemm_by_arrays(*arguments)
+        expected = epilogue.gemm_by_numpy(*arguments)
     assert same_bits(epilogue.gemm_by_kernels(*arguments), expected)
 
 
@@ -183,4 +183,4 @@ def test_conv2d(
     by_w = params(seed + 1, False, len(w) if per_channel else None, 0 if per_channel else None, 0.01)
     bias = random.normal(size=len(w)).astype(dtype) if with_bias else None
     arguments = (sums, quantised_x, described(w, by_w), where, bias, np.dtype(dtype))
-    assert same_bits(epilogue.conv2d_by_kernels(*arguments), epilogue.conv2d_by_arrays(*arguments))
+    assert same_bits(epilogue.conv2d_by_kernels(*arguments), epilogue.conv2d_by_numpy(*arguments))

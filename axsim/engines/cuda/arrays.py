@@ -53,15 +53,14 @@ class CuPy:
         import cupy
 
         with cupy.cuda.Device(device):
-            runtime = current()
-            if not runtime.capturing():
+            if not current().capturing():
                 yield
                 return
             allocate = cupy.cuda.get_allocator()
 
             def allocate_and_keep(size: int) -> Any:
                 memory = allocate(size)
-                runtime.keep(cupy.ndarray(size, np.uint8, memory))
+                _kept.append(memory)
                 return memory
 
             with cupy.cuda.using_allocator(allocate_and_keep):
@@ -101,6 +100,7 @@ class Torch:
         import cupy
 
         check_tensor(name, array)
+        array = array.resolve_neg()  # what comes of a conjugate may wait for its sign
         # Through __cuda_array_interface__, which never copies. DLPack would have torch compare CuPy's stream
         # with its own, which it takes for another one, and record an event for every operand.
         return cupy.asarray(array)
@@ -115,6 +115,9 @@ class Torch:
 
 
 LIBRARIES: tuple[Library, ...] = (CuPy(), Torch())
+
+# A replayed graph writes to the addresses that its capture saw, and which graphs live cannot be seen here.
+_kept: list[Any] = []
 
 
 def accept(**arrays: Any) -> tuple[list[Any], Wrap, AbstractContextManager[Any]] | None:
@@ -168,9 +171,7 @@ def _cupy_stream(pointer: int) -> Any:
 
     if pointer == 0:
         return cupy.cuda.Stream.null
-    if hasattr(cupy.cuda.Stream, "from_external"):  # since CuPy 14, which deprecates what was there before
-        return cupy.cuda.Stream.from_external(_Stream(pointer))
-    return cupy.cuda.ExternalStream(pointer)
+    return cupy.cuda.Stream.from_external(_Stream(pointer))
 
 
 class _Stream:

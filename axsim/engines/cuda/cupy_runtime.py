@@ -16,22 +16,15 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from axsim.engines.cuda.compiler import machine_code
 from axsim.engines.cuda.runtime import NO_DEFINES, Device, Host, source_text
 from axsim.errors import GpuUnavailableError
-
-# Products and sums are not fused unless a source says fma: the same numbers as on the CPU.
-OPTIONS = ("-std=c++17", "--fmad=false")
-
-# What a block may have of shared memory without opting in, on every GPU.
-_WITHOUT_OPT_IN = 48 << 10
 
 # cuBLAS's numbers (cublas_api.h, library_types.h).
 _TRANSPOSED, _AS_IT_IS = 1, 0
 _INT8, _INT32, _FLOAT16, _FLOAT32 = 3, 10, 2, 0
 _COMPUTE_INT32, _COMPUTE_FLOAT32 = 72, 68
 _DEFAULT_ALGORITHM = -1
-
-_HINT = "`axsim doctor` says more; operands in the CPU's memory need no GPU"
 
 
 def current_device_runtime() -> CupyRuntime:
@@ -45,9 +38,7 @@ def current_device_runtime() -> CupyRuntime:
         index = cupy.cuda.runtime.getDevice()
         cupy.cuda.runtime.getDeviceCount()  # getDevice answers without a driver too
     except cupy.cuda.runtime.CUDARuntimeError as problem:
-        raise GpuUnavailableError(
-            f"CuPy {cupy.__version__} finds no usable GPU: {problem}; {_HINT}"
-        ) from problem
+        raise GpuUnavailableError(f"CuPy {cupy.__version__} finds no usable GPU: {problem}") from problem
     return _of_device(int(index))
 
 
@@ -59,14 +50,12 @@ def import_cupy() -> Any:
     """
     if find_spec("cupy") is None:
         raise GpuUnavailableError(
-            "CuPy is not installed: pip install 'axsim[gpu]' (CUDA 12) or 'axsim[gpu13]' (CUDA 13); " + _HINT
+            "CuPy is not installed: pip install 'axsim[gpu]' (CUDA 12) or 'axsim[gpu13]' (CUDA 13)"
         )
     try:
         import cupy
     except ImportError as problem:
-        raise GpuUnavailableError(
-            f"CuPy is installed but cannot be imported: {problem}; {_HINT}"
-        ) from problem
+        raise GpuUnavailableError(f"CuPy is installed but cannot be imported: {problem}") from problem
     return cupy
 
 
@@ -84,7 +73,15 @@ class CupyRuntime:
         self._kernels: dict[Hashable, CupyKernel] = {}
         self._modules: dict[Hashable, Any] = {}
         self._constants: WeakKeyDictionary[Any, dict[Hashable, Any]] = WeakKeyDictionary()
-        self._kept: list[Any] = []
+
+    def versions(self) -> str:
+        """Of CuPy, of the CUDA libraries that it uses, and the newest CUDA that the driver knows."""
+        calls = self.xp.cuda.runtime
+        used, known = (
+            f"{version // 1000}.{version % 1000 // 10}"
+            for version in (calls.runtimeGetVersion(), calls.driverGetVersion())
+        )
+        return f"{self.xp.__version__}, CUDA {used}; the driver is for CUDA {known}"
 
     def kernel(
         self, source: str | Path, name: str, defines: Mapping[str, int | str] = NO_DEFINES
@@ -93,30 +90,15 @@ class CupyRuntime:
         key = *variant, name
         if key not in self._kernels:
             if variant not in self._modules:
-                options = (*OPTIONS, *(f"-D{macro}={value}" for macro, value in defines.items()))
-                self._modules[variant] = self.xp.RawModule(
-                    code=source_text(source), options=options, backend="nvrtc"
-                )
+                self._refuse_while_capturing("a kernel must be compiled")
+                macros = tuple(f"-D{macro}={value}" for macro, value in variant[1])
+                code = machine_code(self.xp, source_text(source), macros, self.device.capability)
+                self._modules[variant] = self.xp.RawModule(path=str(code))
             self._kernels[key] = CupyKernel(self._modules[variant].get_function(name))
         return self._kernels[key]
 
     def capturing(self) -> bool:
         return bool(self.xp.cuda.get_current_stream().is_capturing())
-
-    def keep(self, *arrays: Any) -> None:
-        """While capturing, hold on to arrays whose memory CuPy's pool would give to others.
-
-        A replayed graph writes to the addresses that its capture saw. CuPy's pool knows nothing of graphs,
-        and which graphs are alive cannot be seen from here: the arrays are held until ``release`` is called,
-        or for good. Memory of torch's allocator is left to torch, which keeps a pool for each graph.
-        """
-        if self.capturing():
-            pooled = self.xp.cuda.memory.PooledMemory
-            self._kept += [array for array in arrays if isinstance(array.data.mem, pooled)]
-
-    def release(self) -> None:
-        """Let go of what ``keep`` holds; to be called when no captured graph will be replayed again."""
-        self._kept.clear()
 
     def int8_products(self, left: Any, right: Any, out: Any) -> None:
         _check_product((left, "int8"), (right, "int8"), (out, "int32"))
@@ -132,7 +114,6 @@ class CupyRuntime:
         padded = self._padded(left, many), self._padded(right, wide)
         self._product(*padded, roomy, _INT8, _INT32, _COMPUTE_INT32)
         out[...] = roomy[:m, :n]
-        self.keep(roomy)
 
     def half_products(self, left: Any, right: Any, out: Any) -> None:
         _check_product((left, "float16"), (right, "float16"), (out, "float32"))
@@ -167,9 +148,7 @@ class CupyRuntime:
         """The array, or a copy where it does not begin at a multiple of 16 bytes, as tensor cores want."""
         if array.data.ptr % 16 == 0:
             return array
-        copy = array.copy()
-        self.keep(copy)
-        return copy
+        return array.copy()
 
     def _padded(self, array: Any, rows: int) -> Any:
         """The array, or a copy with rows of zeros added."""
@@ -177,14 +156,23 @@ class CupyRuntime:
             return array
         copy = self.xp.zeros((rows, *array.shape[1:]), array.dtype)
         copy[: len(array)] = array
-        self.keep(copy)
         return copy
 
     def constant(self, host: Host, owner: object, key: Hashable = None) -> Any:
         of_owner = self._constants.setdefault(owner, {})
         if key not in of_owner:
+            self._refuse_while_capturing("a table must be copied to the GPU")
             of_owner[key] = self.xp.asarray(host() if callable(host) else host, order="C")
+            # Other streams will read it too.
+            self.xp.cuda.get_current_stream().synchronize()
         return of_owner[key]
+
+    def _refuse_while_capturing(self, what: str) -> None:
+        if self.capturing():
+            raise RuntimeError(
+                f"{what} for this call, which cannot be done while a CUDA graph is captured; make the call "
+                "once before, with the same shapes and types"
+            )
 
 
 class CupyKernel:
@@ -192,7 +180,7 @@ class CupyKernel:
 
     def __init__(self, function: Any) -> None:
         self._function = function
-        self._opted_in = _WITHOUT_OPT_IN
+        self._opted_in = 0
 
     def __call__(
         self,
@@ -202,7 +190,7 @@ class CupyKernel:
         *,
         shared: int = 0,
     ) -> None:
-        if shared > self._opted_in:
+        if shared > self._opted_in:  # beyond 48 KiB, static and dynamic, the driver wants to be told
             self._function.max_dynamic_shared_size_bytes = self._opted_in = shared
         self._function(grid, block, args, shared_mem=shared)
 

@@ -13,16 +13,15 @@ from typing import Any
 
 import numpy as np
 
+from axsim.engines.cuda.epilogue import biased, converted, scaled_conv2d, scaled_gemm, scaled_lookup
 from axsim.engines.cuda.planner import choose, plan, select
 from axsim.engines.cuda.runtime import Runtime, current
-from axsim.engines.epilogue import conv2d_by_arrays as scaled_conv2d
-from axsim.engines.epilogue import gemm_by_arrays as scaled_gemm
-from axsim.engines.epilogue import scaled_lookup
 from axsim.engines.place import Quantised, Unquantised
 from axsim.quantize import QuantParams
 
 __all__ = [
-    "choose", "extremes", "plan", "quantised", "scaled_conv2d", "scaled_gemm", "scaled_lookup", "select"
+    "biased", "choose", "converted", "extremes", "plan", "quantised", "scaled_conv2d", "scaled_gemm",
+    "scaled_lookup", "select",
 ]  # fmt: skip
 
 _SOURCE = "quantize.cu"
@@ -86,6 +85,23 @@ def extremes(*arrays: Any) -> list[tuple[int, int]]:
     parts = np.split(found, np.cumsum(sizes)[:-1])
     values = [part.view(array.dtype) for part, array in zip(parts, arrays, strict=True)]
     return [(int(low), int(high)) for low, high in values]
+
+
+def row_extremes(rows: Any) -> tuple[Any, Any]:
+    """The least and the greatest float of each row, as float64 on the host; NaN where there is one.
+
+    CuPy's comparisons take subnormal numbers for zeros, those of integers that are ordered likewise do not.
+    """
+    xp = current().xp
+    bits = 8 * rows.dtype.itemsize
+
+    def ordered(ints: Any) -> Any:  # its own inverse; NaN is beyond the infinities
+        return ints ^ ((ints >> (bits - 1)) & (2 ** (bits - 1) - 1))
+
+    ints = ordered(rows.view(f"int{bits}"))
+    ends = ordered(xp.asnumpy(xp.stack([ints.min(axis=1), ints.max(axis=1)])))
+    low, high = ends.view(rows.dtype).astype(np.float64)
+    return low, high
 
 
 def _quantised(runtime: Runtime, operand: Unquantised) -> tuple[Quantised, Any]:

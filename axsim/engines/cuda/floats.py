@@ -46,7 +46,6 @@ def multiply(multiplier: FloatMultiplier, a: Array, b: Array) -> Array:
     left, right = (_flat(runtime, _operand(x, name), shape) for x, name in ((a, "a"), (b, "b")))
     if not out.size:
         return out
-    runtime.keep(left, right)
     significand = multiplier.significand
     if isinstance(significand, Segmented):
         kernel = runtime.kernel("float_multiply.cu", "float_multiply_segments")
@@ -248,7 +247,6 @@ def _sum(
     left_patches: bool,
 ) -> None:
     """Launches the kernel for the problem; ``arrays`` are patches, filters and the output."""
-    runtime.keep(*arrays[:2])
     significand = multiplier.significand
     arguments = (*arrays, *problem.arguments(), *rules(multiplier))
     defines = {"AXSIM_KIND": kind(multiplier)}

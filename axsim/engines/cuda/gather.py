@@ -55,7 +55,6 @@ def lookup(table: FoldedTable, a: Array, b: Array) -> Array:
         (on_device(runtime, table, True), left, right, out, np.int64(out.size), np.int64(kept.offset)),
         shared=shared,
     )
-    runtime.keep(left, right)
     return out
 
 
@@ -95,7 +94,6 @@ def conv2d(
     out = xp.empty((x.shape[0], filters, height, width), accumulator)
     pad = xp.full(1, pad_byte, np.uint8) if isinstance(pad_byte, int) else pad_byte.reshape(1)
     windows = Windows(x, pad, geometry, (kernel[0], kernel[1]), (height, width))
-    runtime.keep(x, w, pad)
     pixels, group_filters = height * width, filters // groups
     if group_channels == 1 and group_filters < _DEPTHWISE_FILTERS:
         _sum_depthwise(runtime, table, windows, w, out)
@@ -152,26 +150,15 @@ def _sum(
         (variant.blocks(runtime.device), 1, 1),
         (THREADS, 1, 1),
         (
-            *(
-                on_device(runtime, table, not variant.stream_left),
-                streamed,
-                stream.index,
-                held,
-                fixed.index,
-                out,
-            ),
+            *(on_device(runtime, table, not variant.stream_left), streamed, stream.index),
+            *(held, fixed.index, out),
             *(np.uint32(variant.tiles), np.int64(batch_stride), np.int64(depth), np.int32(variant.piece)),
-            *(
-                np.uint32(variant.splits),
-                np.int64(kept.offset),
-                *stream.axis.arguments,
-                *fixed.axis.arguments,
-            ),
+            *(np.uint32(variant.splits), np.int64(kept.offset)),
+            *(*stream.axis.arguments, *fixed.axis.arguments),
             *(patches.arguments if patches else ()),
         ),
         shared=variant.shared,
     )
-    runtime.keep(streamed, held, left.index, right.index)
 
 
 def _sum_depthwise(runtime: Runtime, table: FoldedTable, windows: Windows, w: Array, out: Array) -> None:

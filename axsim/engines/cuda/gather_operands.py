@@ -67,7 +67,6 @@ class Matrices:
                 *tuple(map(np.int64, (rows * terms, *strides))),
             ),
         )
-        runtime.keep(source, to)
         return to
 
 
@@ -130,7 +129,6 @@ class Windows:
                 *self.arguments,
             ),
         )
-        runtime.keep(to)
         return to
 
 

@@ -29,6 +29,7 @@ _ATOMICS = 4.0  # additions to outputs in a cycle
 _TERM_CYCLES = 60.0  # a barrier, and what is not hidden behind it
 _SHARED_LOOKUPS = 9.0  # one by one, at random, in shared memory
 _CACHED_LOOKUPS = 4.0  # ... in the first-level cache
+_SPLIT_MARGIN = 1.1  # a split must promise so much, for outputs are cleared before, and added to in any order
 _LEAST_TERMS = 16  # of a piece, where terms are split to give all multiprocessors work
 MOST_TILES = 2**31 - 1
 _SPLITS = (1, 2, 3, 4, 6, 8, 11, 16, 22, 33, 44, 66, 88, 132, 264)
@@ -140,9 +141,8 @@ def _columns(device: Device, work: Sums, stream_left: bool) -> Iterator[Variant]
                 shared = table_shared * TABLE_BYTES + buffers * _BUFFER_BYTES + 2 * (rows + lanes)
                 if shared + _STATIC_BYTES > device.shared_per_block:
                     continue
-                look_up = (
-                    rows * 17 / 16 + 256
-                )  # 128 bytes a cycle: entries, staged operands; stores of the fill
+                # 128 bytes a cycle: entries and staged operands; stores of the fill.
+                look_up = rows * 17 / 16 + 256
                 read = 256 if table_shared else _BUFFER_BYTES / _L2_BYTES
                 apart = table_shared or buffers == 1
                 term = (look_up + read if apart else max(look_up, read)) + _TERM_CYCLES * (3 - buffers)
@@ -193,6 +193,8 @@ def _splits(
         tiles = whole * splits
         waves = _pieces(tiles, device.multiprocessors)
         cycles = waves * (piece * term_cycles + outputs) + table_shared * TABLE_BYTES / _L2_BYTES
+        if splits > 1:
+            cycles *= _SPLIT_MARGIN
         yield splits, piece, tiles, cycles
 
 

@@ -87,9 +87,6 @@ class Runtime(Protocol):
     def capturing(self) -> bool:
         """Whether the current stream records a CUDA graph instead of running what it is given."""
 
-    def keep(self, *arrays: Any) -> None:
-        """Have temporary arrays outlive the call where it is being captured: a replay writes them again."""
-
     def int8_products(self, left: Any, right: Any, out: Any) -> None:
         """``out[...] = left @ right.T`` exactly: int8 (M, K) and (N, K), int32 (M, N); K a multiple of 16."""
 

@@ -328,15 +328,6 @@ class TestCapture:
             with pytest.raises(HostWaitsError):
                 new()
 
-    def test_kept_arrays(self, emulated: EmulatedRuntime) -> None:
-        array = emulated.xp.empty(3)
-        emulated.keep(array)
-        assert emulated.kept == []
-        emulated.capturing_now = True
-        emulated.keep(array)
-        assert emulated.kept[0] is array
-        assert emulated.capturing()
-
 
 def test_products(emulated: EmulatedRuntime) -> None:
     xp, random = emulated.xp, np.random.default_rng(0)

@@ -379,7 +379,6 @@ def test_calls_can_be_captured_after_the_first(emulated: EmulatedRuntime, name: 
     emulated.capturing_now = False
     for one, other in zip(first, captured, strict=True):
         assert same(xp.asnumpy(one), xp.asnumpy(other))
-    assert emulated.kept  # copies made on the way, which a replay writes again
 
 
 def test_other_operand_types_are_refused_by_name(emulated: EmulatedRuntime) -> None:

@@ -58,12 +58,16 @@ def floats(seed: int, shape: tuple[int, ...], dtype: Any, kind: str) -> np.ndarr
         x = np.abs(x)
     if kind == "zero":
         x = x * 0
+    if kind == "small":  # products of two are subnormal float32 numbers
+        x = x * 1e-21
+    if kind == "subnormal":
+        x = x * 1e-41
     if kind == "halves":
         x = np.rint(2 * np.clip(x, -60, 60)) / 2
     return x.astype(dtype)
 
 
-float_kinds = st.sampled_from(["any", "not negative", "zero", "halves"])
+float_kinds = st.sampled_from(["any", "not negative", "zero", "halves", "small", "subnormal"])
 float_types = st.sampled_from([np.float32, np.float64])
 quants = st.sampled_from([None, "affine", "symmetric", "given", "channels"])
 

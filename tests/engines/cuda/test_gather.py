@@ -118,7 +118,7 @@ long_sizes = st.one_of(sizes, st.sampled_from([639, 640, 641, 767, 768, 769, 102
 accumulators = st.sampled_from([np.int32, np.int64])
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(
     st.sampled_from(KINDS),
     folded_tables(),
@@ -301,7 +301,7 @@ def checked_conv2d(
     assert np.array_equal(xp.asnumpy(out), expected)
 
 
-@settings(max_examples=80)
+@settings(max_examples=40)
 @given(
     st.sampled_from(PATCH_KINDS),
     folded_tables(),
@@ -465,7 +465,6 @@ def test_calls_can_be_captured_after_the_first(emulated: EmulatedRuntime) -> Non
         again = call()
         emulated.capturing_now = False
         assert np.array_equal(xp.asnumpy(again), xp.asnumpy(first))
-        assert emulated.kept
 
 
 def test_tables_are_copied_to_the_device_once(emulated: EmulatedRuntime) -> None:
