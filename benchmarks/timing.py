@@ -21,7 +21,7 @@ from axsim.results import versions
 K = TypeVar("K")
 
 BLOCK = 2e-3  # a shorter call is repeated for this long, and the mean taken
-REST = 0.05  # seconds until NumPy's BLAS threads sleep: they look for more work for some time
+REST = 0.12  # seconds until threads of NumPy's BLAS sleep: they look for more work for so long
 LONG, QUICK_LONG = 3.0, 0.3  # a call that takes longer is timed once
 
 

@@ -30,7 +30,7 @@ from axsim.multipliers.families import resolve
 from axsim.multipliers.integer import Multiplier
 from axsim.threads import get_num_threads
 
-SECONDS = 1.4  # for all engines together; what is around them takes a little more
+SECONDS = 1.2  # for all engines together; with what is around them it stays under two
 
 GEMMS = (
     (64, 64, 64),
@@ -62,7 +62,7 @@ ISA_ADVANTAGE = 0.9
 _UINT8 = np.dtype(np.uint8)
 _MOST_ROUNDS = 15
 _PROBE, _PROBES, _BUSY = 384, 7, 1.5
-_REST = 0.05  # seconds until a BLAS's threads sleep: OpenBLAS's look for work during 2**26 cycles
+_REST = 0.12  # seconds until threads of a BLAS sleep: OpenBLAS's look for work for 2**28 cycles
 _LEAST_ROUNDS = 3  # of comparisons of instruction sets
 
 Bytes = NDArray[np.uint8]

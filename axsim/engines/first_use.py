@@ -58,7 +58,7 @@ def allowed() -> bool:
 
 def _measure() -> bool:
     global _unwritable
-    from axsim.engines.calibrate import SECONDS, calibrate, is_busy, multipliers_to_time
+    from axsim.engines.calibrate import calibrate, is_busy, multipliers_to_time
 
     threads = get_num_threads()
     try:
@@ -66,7 +66,7 @@ def _measure() -> bool:
             if not alone or is_busy():
                 return False
             print(
-                f"axsim: measuring this machine's engines once, {SECONDS:.1f} s "
+                "axsim: measuring this machine's engines once, in under two seconds "
                 f"({ENVIRONMENT_VARIABLE}=0 turns this off)",
                 file=sys.stderr,
                 flush=True,

@@ -126,7 +126,8 @@ def register(
 def _canonical(name: str) -> str:
     """The key that all names of one multiplier share."""
     key = name.lower()
-    key = re.sub(r"^exact(\d+)x\1(?=s?$)", r"exact\1", key)
+    if key.startswith("exact"):
+        key = re.sub(r"^exact(\d+)x\1(?=s?$)", r"exact\1", key)
     return _aliases().get(key, key)
 
 

@@ -1,0 +1,79 @@
+"""What figures of a GPU depend on: the GPU and its clocks, driver, CUDA, CuPy, torch."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from axsim.engines import NATIVE_IS_BUILT
+from axsim.engines.cuda.runtime import Device, current
+from axsim.errors import GpuUnavailableError
+from axsim.results import versions
+from benchmarks.timing import torch_or_none
+
+_ASKED = (
+    "driver_version",
+    "clocks.max.sm",
+    "clocks.max.mem",
+    "clocks.sm",
+    "clocks.mem",
+    "power.limit",
+    "power.draw",
+    "temperature.gpu",
+    "clocks_event_reasons.active",
+    "mig.mode.current",
+)
+
+
+def machine() -> dict[str, Any]:
+    """All of it, as plain values; ``gpu`` is None where there is none."""
+    found: dict[str, Any] = {
+        "gpu": None,
+        "system": platform.platform(),
+        "native_module": NATIVE_IS_BUILT,
+        "versions": dict(versions()),
+        "nvidia_smi": nvidia_smi(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    if torch := torch_or_none():
+        found["versions"]["torch"] = torch.__version__
+    try:
+        runtime = current()
+    except GpuUnavailableError as problem:
+        return {**found, "no_gpu_because": str(problem)}
+    found["gpu"] = described(runtime.device)
+    if hasattr(runtime.xp, "cuda"):
+        cuda = runtime.xp.cuda
+        found["versions"] |= {
+            "cupy": runtime.xp.__version__,
+            "cuda_runtime": cuda.runtime.runtimeGetVersion(),
+            "cuda_driver": cuda.runtime.driverGetVersion(),
+            "nvrtc": ".".join(map(str, cuda.nvrtc.getVersion())),
+            "cublas": cuda.cublas.getVersion(cuda.device.get_cublas_handle()),
+        }
+        free, total = cuda.runtime.memGetInfo()
+        found["gpu"] |= {"memory_bytes": total, "free_bytes": free}
+    return found
+
+
+def described(device: Device) -> dict[str, Any]:
+    """The device as a JSON object."""
+    return asdict(device) | {"capability": ".".join(map(str, device.capability))}
+
+
+def nvidia_smi() -> dict[str, str]:
+    """Clocks, power and driver, as nvidia-smi says them; empty where it is not, or does not answer."""
+    if shutil.which("nvidia-smi") is None:
+        return {}
+    command = ("nvidia-smi", f"--query-gpu={','.join(_ASKED)}", "--format=csv,noheader")
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    except subprocess.TimeoutExpired:
+        return {}
+    lines = done.stdout.splitlines()
+    values = [value.strip() for value in lines[0].split(",")] if lines and not done.returncode else []
+    return dict(zip(_ASKED, values, strict=True)) if len(values) == len(_ASKED) else {}
