@@ -11,7 +11,7 @@ import pytest
 
 import axsim
 from axsim.engines import calibrate, factored
-from axsim.engines.costs import FEATURES, native_isa, runnable_isas
+from axsim.engines.costs import BUILT_IN, FEATURES, native_isa, runnable_isas
 
 
 def test_costs_are_found_from_exact_times() -> None:
@@ -71,6 +71,16 @@ def test_every_engine_is_measured(monkeypatch: pytest.MonkeyPatch, threads: int)
             assert len(costs) == FEATURES[engine]
             assert min(costs) >= 0
             assert max(costs) > 0
+
+
+@pytest.mark.usefixtures("small_cases")
+def test_usual_costs_are_those_built_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual: list[tuple[float, ...]] = []
+    monkeypatch.setattr(factored, "int8_is_exact", lambda: False)
+    monkeypatch.setattr(calibrate, "fit", lambda rows, costs: usual.append(costs))
+    calibrate.calibrate(calibrate.multipliers_to_time())
+    engines = {engine for engine in BUILT_IN["matmul"] if engine != "reference"}
+    assert set(usual) == {BUILT_IN[operation][engine] for operation in BUILT_IN for engine in engines}
 
 
 @pytest.mark.usefixtures("small_cases")
