@@ -83,9 +83,13 @@ def ratio(numerator: Sequence[Row], denominator: Sequence[Row]) -> float | None:
 
 
 def plain_ticks(axis: Any, low: float, high: float) -> None:
-    """Ticks at 1, 2 and 5 times powers of ten between two positive numbers, written out, on a log axis."""
+    """Ticks at powers of ten, and 2 and 5 times them where there is room, written out, on a log axis.
+
+    ``low`` and ``high``, the ends of the axis, are positive.
+    """
+    steps = (1, 2, 5) if high / low < 1e3 else (1,)
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    ticks = [m * 10.0**d for d in decades for m in (1, 2, 5) if low <= m * 10.0**d <= high]
+    ticks = [m * 10.0**d for d in decades for m in steps if low <= m * 10.0**d <= high]
     axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
     axis.set_ticks([], minor=True)
 

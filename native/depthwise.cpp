@@ -22,7 +22,7 @@ constexpr std::size_t kColumns = 3, kField = 21, kFieldTerms = 32;
 static_assert(kFieldTerms * 65535 < (1U << kField), "a field holds its sums");
 
 constexpr std::size_t kLookupsPerTask = 1U << 16;  // some ten microseconds
-constexpr std::size_t kTasksPerWorker = 8;         // as long as it takes to start a thread
+constexpr std::size_t kTasksPerWorker = 4;         // a few times what it costs to wake a helper
 
 std::size_t ceil_div(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 

@@ -11,7 +11,7 @@ namespace axsim {
 namespace {
 
 constexpr std::size_t kBlock = 1U << 14;            // elements to a task: ten microseconds or so
-constexpr std::size_t kElementsPerWorker = 1U << 16;
+constexpr std::size_t kElementsPerWorker = 1U << 15;
 
 std::size_t ceil_div(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 

@@ -1,19 +1,24 @@
 // The kernels for AVX-512 with VBMI, whose byte permutes look 64 products up at once. See CMakeLists.txt for the flags.
 //
 // A column of the table, 256 entries of 16 bits, stays in eight registers: four of low bytes, four of high bytes.
-// For a register of 64 rows' operands, two permutes of 128 entries and a blend by the operand's top bit give 64 low
-// bytes, and as many instructions the 64 high bytes. The bytes are added up as 16-bit numbers, without unpacking:
+// For a register of 64 rows' operands, two permutes of 128 entries, one for the operands of each half of the column,
+// give 64 low bytes, and as many the 64 high bytes. The bytes are added up as 16-bit numbers, without unpacking:
 //
 //     all += bytes,  odd += bytes >> 8          so that the even bytes' sum is all - (odd << 8), modulo 2**16
 //
 // which holds 257 terms. Nothing here was ever timed: what follows are estimates, from published instruction timings.
 //
-// For 64 look-ups there are 4 permutes, 2 blends, 6 additions and shifts, 1 load and 1 mask. A two-source permute
-// occupies the one port that permutes for two cycles on Ice Lake and Sapphire Rapids (and is three micro-operations
-// of their two vector ports), so that 64 look-ups take about 10 cycles there. On Zen 4 a 512-bit instruction takes
-// half of a cycle, if any of its pipes will do, and 64 look-ups about 6.5 cycles. Eight one-source permutes that merge
-// would take 8 cycles on either. The interleaved columns of lookup.h take 1.5 to 2 cycles for 24 look-ups, five times
-// less for as many, but 500 to 1000 cycles to prepare 24 lanes of a term. So streams of a few hundred rows come here.
+// For 64 look-ups there are 12 instructions: 4 permutes, 4 additions and 2 products that stand for shifts, a mask
+// and its complement; and 4 loads. On Zen 4 a 512-bit instruction takes two of four pipes for a cycle, the complement
+// one: 23 / 4 = 5.75 cycles, of which 4 keep the two pipes that permute busy (products are made in the other two,
+// shifts are not). Its float32 products take 4 cycles for 64 at best. llvm-mca 19 has this loop at 6.3 cycles there,
+// and at 10.7 on Sapphire Rapids, whose one port that permutes takes two cycles for each. The interleaved columns of
+// lookup.h take 1.5 to 2 cycles for 24 look-ups there, four to five for 64, but 500 to 1000 cycles to prepare 24
+// lanes of a term: so there only streams of a few hundred rows come here.
+//
+// Four terms' bytes could also be averaged, (x + y + 1) >> 1, before they are added up as 16-bit numbers, with sums
+// modulo 256 to make good the rounding: one instruction less, but 2.5 loads and 2 stores more. llvm-mca has it at
+// 5.8 and 10.3 cycles; Zen 4, which loads 64 bytes a cycle, would wait for the loads.
 #include "lookup.h"
 
 #if defined(__AVX512VBMI__)
@@ -25,10 +30,9 @@ namespace axsim {
 #if defined(__AVX512VBMI__)
 namespace {
 
-// To be tuned where there is such a processor: `AXSIM_ISA=avx512 python -m benchmarks.gemm --quick` has the same
-// kernels without this one, so that vbmi should never be slower than it, and shapes of few rows faster.
-constexpr double kLookups64 = 2.8;          // nanoseconds for 64 look-ups, as WideKernel has them
-constexpr double kColumn = 1.5;             // nanoseconds to load a column, and to arrange a term's operands
+// As WideKernel has them, in nanoseconds on a 3 GHz core: to be measured where there is such a processor.
+constexpr double kLookups64 = 1.9, kLookups64Intel = 3.5;
+constexpr double kColumn = 1.5;             // to load a column, and to arrange a term's operands
 constexpr std::size_t kMostBlocks = 4;      // registers of rows that share a loaded column: four sums of each
 constexpr std::size_t kChunk = 128;         // terms arranged at a time: 32 KiB, half of an L1 cache or more
 constexpr std::size_t kBytes = 64;          // rows in a register
@@ -79,11 +83,11 @@ inline void arrange_chunk(const Panel &stream, std::size_t row, std::size_t bloc
         }
 }
 
-// The entries of one plane for 64 operands. `high` says which have their top bit set.
+// The entries of one plane for 64 operands. `high` says which have their top bit set. A permute writes its results over
+// the operands that its mask names, so that the other half of the operands is still there for the next one.
 inline Words plane(const __m512i *column, __m512i operands, __mmask64 high) {
-    const __m512i lower = _mm512_permutex2var_epi8(column[0], operands, column[1]);
-    const __m512i upper = _mm512_permutex2var_epi8(column[2], operands, column[3]);
-    return reinterpret_cast<Words>(_mm512_mask_blend_epi8(high, lower, upper));
+    const __m512i half = _mm512_mask2_permutex2var_epi8(column[2], operands, high, column[3]);
+    return reinterpret_cast<Words>(_mm512_mask2_permutex2var_epi8(column[0], half, ~high, column[1]));
 }
 
 // 16-bit sums of one plane's bytes.
@@ -91,8 +95,9 @@ struct Sums16 {
     Words all = {}, odd = {};
 
     void add(Words bytes) {
+        const __m512i shifted = _mm512_mulhi_epu16(reinterpret_cast<__m512i>(bytes), _mm512_set1_epi16(256));
         all += bytes;
-        odd += bytes >> 8;
+        odd += reinterpret_cast<Words>(shifted);  // bytes >> 8
     }
     Words even() const { return all - (odd << 8); }
 };
@@ -157,21 +162,23 @@ void permuted(const std::uint16_t *entries, const Panel &stream, const Panel &fi
     }
 }
 
-constexpr KernelSet vbmi_set() {
+KernelSet vbmi_set() {
+    __builtin_cpu_init();
+    const double lookups64 = __builtin_cpu_is("intel") ? kLookups64Intel : kLookups64;
     KernelSet set = kernel_set("vbmi");
-    set.small.brief = {kLanes, kLanes * kColumn, 0, kLookups64 / kBytes, kBytes, permuted};
+    set.small.brief = {kLanes, kLanes * kColumn, 0, lookups64 / kBytes, kBytes, permuted};
     return set;
 }
 
 }  // namespace
 #else
 namespace {
-constexpr KernelSet vbmi_set() { return kernel_set("vbmi"); }
+KernelSet vbmi_set() { return kernel_set("vbmi"); }
 }  // namespace
 #endif
 
 const KernelSet &vbmi_kernels() {
-    static constexpr KernelSet set = vbmi_set();
+    static const KernelSet set = vbmi_set();
     return set;
 }
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from axsim.engines import NATIVE_IS_BUILT, Sums, select
 from axsim.engines.blas_threads import limited_threads
-from axsim.engines.costs import FEATURES, Seconds, prefer_isa, runnable_isas
+from axsim.engines.costs import BUILT_IN, FEATURES, Seconds, prefer_isa, runnable_isas
 from axsim.engines.factored_table import CARRIERS, FactoredTable, known_form
 from axsim.engines.fold import FoldedTable, fold
 from axsim.engines.geometry import Geometry, geometry
@@ -63,6 +63,8 @@ _UINT8 = np.dtype(np.uint8)
 _MOST_ROUNDS = 15
 _PROBE, _PROBES, _BUSY = 384, 7, 1.5
 _REST = 0.12  # seconds until threads of a BLAS sleep: OpenBLAS's look for work for 2**28 cycles
+# How much a cost that is twice the usual one counts, beside a prediction that is wrong by all of the time.
+_TRUST = 0.1
 _LEAST_ROUNDS = 3  # of comparisons of instruction sets
 
 Bytes = NDArray[np.uint8]
@@ -113,7 +115,8 @@ def calibrate(multipliers: tuple[Multiplier, ...]) -> Measured:
         for engine, all_of_it in tasks.items():
             timed = [t for t in all_of_it if t.times and t.operation == operation]
             if timed:
-                engines[engine] = fit([(t.amounts, statistics.median(t.times)) for t in timed])
+                rows = [(t.amounts, statistics.median(t.times)) for t in timed]
+                engines[engine] = fit(rows, BUILT_IN[operation].get(engine, ()))
     return Measured(seconds, isa)
 
 
@@ -165,25 +168,36 @@ def engines(form: FactoredTable | None, work: Work) -> list[tuple[str, Sums, Fac
     return found
 
 
-def fit(rows: list[tuple[tuple[float, ...], float]]) -> tuple[float, ...]:
+def fit(rows: list[tuple[tuple[float, ...], float]], usual: tuple[float, ...] = ()) -> tuple[float, ...]:
     """Costs, none negative, with the least squared relative error of ``features . costs`` for the seconds.
+
+    ``usual``: costs of another machine. What the rows do not tell apart is as there, faster or slower
+    throughout: so few measurements, each a little wrong, would not give every cost by themselves.
 
     >>> rows = [((1, n, n * n), 3 + 2 * n) for n in range(1, 6)]
     >>> [round(cost, 9) for cost in fit(rows)]
     [3.0, 2.0, 0.0]
+    >>> [round(cost, 9) for cost in fit([((1, 2), 16.0)] * 3, usual=(1.0, 1.5))]
+    [4.0, 6.0]
     """
     seconds = np.array([s for _, s in rows])
     amounts = np.array([f for f, _ in rows], np.float64) / seconds[:, None]
-    scale = np.maximum(np.abs(amounts).max(axis=0), 1e-300)
-    costs: NDArray[np.float64] = np.zeros(amounts.shape[1])
+    scale, wanted = 1 / np.maximum(np.abs(amounts).max(axis=0), 1e-300), np.ones(len(rows))
+    if usual:
+        scale = np.array(usual) / np.median(amounts @ usual)
+    relative = amounts * scale
+    if usual:
+        relative = np.vstack([relative, _TRUST * np.eye(len(usual))])
+        wanted = np.append(wanted, np.full(len(usual), _TRUST))
+    costs: NDArray[np.float64] = np.zeros(len(scale))
     used = np.ones(len(costs), bool)
     while used.any():
-        solution = np.linalg.lstsq((amounts / scale)[:, used], np.ones(len(rows)), rcond=None)[0]
+        solution = np.linalg.lstsq(relative[:, used], wanted, rcond=None)[0]
         if solution.min() >= 0:
             costs[used] = solution
             break
         used[np.flatnonzero(used)[solution.argmin()]] = False
-    return tuple((costs / scale).tolist())
+    return tuple((costs * scale).tolist())
 
 
 def _tasks(multipliers: tuple[Multiplier, ...], cases: list[Case]) -> dict[str, list[_Task]]:

@@ -28,6 +28,23 @@ def test_costs_are_never_negative() -> None:
     assert found[0] > 0
 
 
+def test_costs_that_measurements_do_not_tell_apart_are_as_usual() -> None:
+    random = np.random.default_rng(1)
+    usual = (2e-5, 4e-11, 5e-10, 0.0, 3e-10)
+    amounts = np.column_stack([np.ones(9), *random.integers(1, 10**7, (4, 9))]) * [1, 1, 1, 1, 1e-3]
+    seconds = 3 * amounts @ usual * random.uniform(0.9, 1.1, 9)  # a machine of a third of the speed
+    rows = [(tuple(row), float(s)) for row, s in zip(amounts, seconds, strict=True)]
+    alone, found = calibrate.fit(rows), calibrate.fit(rows, usual)
+    wanted = 3 * np.array(usual)
+    np.testing.assert_allclose(found, wanted, rtol=0.15, atol=0)
+    assert np.abs(np.array(alone) - wanted)[4] > 10 * np.abs(np.array(found) - wanted)[4]
+    # Where measurements do tell, they have the last word.
+    there = (1.0, 0.5, 0.25)
+    plain = random.uniform(1, 10, (40, 3))
+    rows = [(tuple(row), float(row @ there)) for row in plain]
+    np.testing.assert_allclose(calibrate.fit(rows, (1.0, 1.0, 0.1)), there, rtol=0.15)
+
+
 @pytest.fixture
 def small_cases(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibrate, "GEMMS", ((8, 8, 8), (20, 9, 4), (40, 30, 20), (3, 50, 60), (64, 64, 9)))

@@ -176,7 +176,8 @@ def test_kernels_compiled_afresh_and_from_the_cache(tmp_path: Path) -> None:
     command = (sys.executable, str(Path(__file__).with_name("gpu_first_call.py")))
     modules = os.pathsep.join(map(str, Path(__file__).parents[:3]))  # where pytest finds those of tests
     path = os.pathsep.join((modules, *filter(None, [os.environ.get("PYTHONPATH")])))
-    environment = {**os.environ, "PYTHONPATH": path, "CUPY_CACHE_DIR": str(tmp_path)}
+    caches = {"CUPY_CACHE_DIR": str(tmp_path / "cupy"), "AXSIM_CACHE_DIR": str(tmp_path / "axsim")}
+    environment = {**os.environ, "PYTHONPATH": path, **caches}
     seconds = []
     for _ in range(2):
         done = subprocess.run(command, env=environment, capture_output=True, text=True)

@@ -67,6 +67,10 @@ inline __m512i add_epi32(__m512i a, __m512i b) {
 inline __m512i add_epi16(__m512i a, __m512i b) {
     return each<std::int16_t>([&](std::size_t i) { return number<std::int16_t>(a, i) + number<std::int16_t>(b, i); });
 }
+inline __m512i mulhi_epu16(__m512i a, __m512i b) {
+    return each<std::uint16_t>(
+        [&](std::size_t i) { return number<std::uint16_t>(a, i) * number<std::uint16_t>(b, i) >> 16; });
+}
 inline __m512i madd_epi16(__m512i a, __m512i b) {
     return each<std::int32_t>([&](std::size_t i) { return words(a, b, 2 * i) + words(a, b, 2 * i + 1); });
 }
@@ -89,13 +93,10 @@ inline __mmask64 movepi8_mask(__m512i vector) {
     for (std::size_t i = 0; i < 64; ++i) mask |= static_cast<__mmask64>(number<std::int8_t>(vector, i) < 0) << i;
     return mask;
 }
-inline __m512i mask_blend_epi8(__mmask64 mask, __m512i a, __m512i b) {
-    return each<std::uint8_t>([&](std::size_t i) { return number<std::uint8_t>(mask >> i & 1 ? b : a, i); });
-}
-inline __m512i permutex2var_epi8(__m512i a, __m512i index, __m512i b) {
+inline __m512i mask2_permutex2var_epi8(__m512i a, __m512i index, __mmask64 mask, __m512i b) {
     return each<std::uint8_t>([&](std::size_t i) {
         const auto from = static_cast<std::size_t>(number<std::uint8_t>(index, i));
-        return number<std::uint8_t>(from & 64 ? b : a, from & 63);
+        return (mask >> i & 1) == 0 ? number<std::uint8_t>(index, i) : number<std::uint8_t>(from & 64 ? b : a, from & 63);
     });
 }
 
@@ -112,13 +113,13 @@ inline __m512i permutex2var_epi8(__m512i a, __m512i index, __m512i b) {
 #define _mm512_inserti32x4 emulated::inserti32x4
 #define _mm512_add_epi32 emulated::add_epi32
 #define _mm512_add_epi16 emulated::add_epi16
+#define _mm512_mulhi_epu16 emulated::mulhi_epu16
 #define _mm512_madd_epi16 emulated::madd_epi16
 #define _mm512_maddubs_epi16 emulated::maddubs_epi16
 #define _mm512_dpwssd_epi32 emulated::dpwssd_epi32
 #define _mm512_dpbusd_epi32 emulated::dpbusd_epi32
 #define _mm512_movepi8_mask emulated::movepi8_mask
-#define _mm512_mask_blend_epi8 emulated::mask_blend_epi8
-#define _mm512_permutex2var_epi8 emulated::permutex2var_epi8
+#define _mm512_mask2_permutex2var_epi8 emulated::mask2_permutex2var_epi8
 
 #define AXSIM_EMULATED
 #define __AVX512F__ 1

@@ -21,7 +21,11 @@ namespace {
 using axsim::kSide;
 
 constexpr int kCallers = 4, kRounds = 3;
-constexpr std::size_t kM = 110, kK = 100, kN = 90;  // work for four threads
+struct Shape {
+    std::size_t m, k, n;
+};
+// Work for four threads, who share out rows and columns; and work of which there is none without sharing out terms.
+constexpr Shape kWide{110, 100, 90}, kDeep{4, 30000, 9};
 constexpr int kThreads[] = {1, 2, 3, 5};
 const std::int64_t kOnly = 0;
 
@@ -43,44 +47,48 @@ void require(bool right, const char *what, int threads) {
 
 // The sums over k of term(a[i, k], b[k, j]).
 template <class Sum, class Term>
-std::vector<Sum> plain_sums(const Term &term) {
-    std::vector<Sum> sums(kM * kN);
-    for (std::size_t i = 0; i < kM; ++i)
-        for (std::size_t k = 0; k < kK; ++k)
-            for (std::size_t j = 0; j < kN; ++j) sums[i * kN + j] += term(i * kK + k, k * kN + j);
+std::vector<Sum> plain_sums(const Shape &shape, const Term &term) {
+    std::vector<Sum> sums(shape.m * shape.n);
+    for (std::size_t i = 0; i < shape.m; ++i)
+        for (std::size_t k = 0; k < shape.k; ++k)
+            for (std::size_t j = 0; j < shape.n; ++j) sums[i * shape.n + j] += term(i * shape.k + k, k * shape.n + j);
     return sums;
 }
 
-constexpr axsim::Axis kRows{kM, kM, 0, kN}, kColumns{kN, kN, 0, 1};
+axsim::Axis row_axis(const Shape &shape) { return {shape.m, shape.m, 0, shape.n}; }
+axsim::Axis column_axis(const Shape &shape) { return {shape.n, shape.n, 0, 1}; }
 
 class Matrices {
   public:
-    Matrices() : a_(random_bytes(kM * kK)), b_(random_bytes(kK * kN)) {}
+    explicit Matrices(const Shape &shape)
+        : shape_(shape), a_(random_bytes(shape.m * shape.k)), b_(random_bytes(shape.k * shape.n)) {}
 
     std::uint8_t a(std::size_t i) const { return a_[i]; }
     std::uint8_t b(std::size_t i) const { return b_[i]; }
     template <class Use>
     void product(const Use &use) const {
-        const axsim::MatrixOperand left(a_.data(), &kOnly, a_.size(), kK, 1), right(b_.data(), &kOnly, b_.size(), 1, kN);
-        use(axsim::Product{left, right, kRows, kColumns, 1, kM * kN, kK});
+        const axsim::MatrixOperand left(a_.data(), &kOnly, a_.size(), shape_.k, 1),
+            right(b_.data(), &kOnly, b_.size(), 1, shape_.n);
+        use(axsim::Product{left, right, row_axis(shape_), column_axis(shape_), 1, shape_.m * shape_.n, shape_.k});
     }
 
   private:
+    Shape shape_;
     std::vector<std::uint8_t> a_, b_;
 };
 
 class Lookups {
   public:
-    Lookups(int least, int most) : values_(kSide * kSide) {
+    Lookups(const Shape &shape, int least, int most) : matrices_(shape), values_(kSide * kSide) {
         for (std::int32_t &value : values_) value = between(least, most);
         values_[0] = least;
         values_[1] = most;
         table_ = std::make_unique<axsim::Table>(values_.data());
         expected_ = plain_sums<std::int64_t>(
-            [&](std::size_t i, std::size_t j) { return values_[matrices_.a(i) * kSide + matrices_.b(j)]; });
+            shape, [&](std::size_t i, std::size_t j) { return values_[matrices_.a(i) * kSide + matrices_.b(j)]; });
     }
     void check(int threads) const {
-        std::vector<std::int64_t> out(kM * kN);
+        std::vector<std::int64_t> out(expected_.size());
         matrices_.product([&](const axsim::Product &product) {
             axsim::compute(axsim::Problem{product, *table_}, out.data(), threads);
         });
@@ -96,7 +104,7 @@ class Lookups {
 
 class Factored {
   public:
-    Factored() {
+    Factored() : matrices_(kWide) {
         std::int16_t left[kSide], right[kSide];
         for (std::size_t i = 0; i < kSide; ++i) {
             left[i] = static_cast<std::int16_t>(between(-300, 300));
@@ -108,11 +116,12 @@ class Factored {
         factors_.byte_sums = axsim::gemm_kernels().byte_sums;
         factors_.parts.push_back(part);
         expected_ = plain_sums<std::int64_t>(
-            [&](std::size_t i, std::size_t j) { return left[matrices_.a(i)] * right[matrices_.b(j)]; });
+            kWide, [&](std::size_t i, std::size_t j) { return left[matrices_.a(i)] * right[matrices_.b(j)]; });
     }
     void check(int threads) const {
-        std::vector<std::int64_t> out(kM * kN);
-        matrices_.product([&](const axsim::Product &product) { axsim::multiply(product, factors_, out.data(), threads); });
+        std::vector<std::int64_t> out(expected_.size());
+        matrices_.product(
+            [&](const axsim::Product &product) { axsim::multiply(product, factors_, out.data(), threads); });
         require(out == expected_, "a factored product", threads);
     }
 
@@ -195,21 +204,24 @@ class Floats {
     Floats() {
         std::vector<std::uint32_t> table(kSide * kSide);
         for (std::uint32_t i = 0; i < table.size(); ++i) table[i] = i / kSide * (i % kSide);
-        for (std::size_t i = 0; i < kM * kK; ++i) a_.push_back(static_cast<float>(between(-255, 255)));
-        for (std::size_t i = 0; i < kK * kN; ++i) b_.push_back(static_cast<float>(between(-255, 255)));
+        for (std::size_t i = 0; i < kWide.m * kWide.k; ++i) a_.push_back(static_cast<float>(between(-255, 255)));
+        for (std::size_t i = 0; i < kWide.k * kWide.n; ++i) b_.push_back(static_cast<float>(between(-255, 255)));
         const double most = 0x1p24 - 1;
         const axsim::floating::Rules rules{23,       false,    false,   false,   axsim::floating::Underflow::gradual,
                                            0x1p-149, 0x1p-126, FLT_MAX, 0x1p46,  most * most};
         multipliers_.emplace_back(rules, std::vector<axsim::floating::FormTerm>{{1, 0xFFFFFF, 0xFFFFFF}});
         multipliers_.emplace_back(rules, table.data());
-        expected_ = plain_sums<double>([&](std::size_t i, std::size_t j) { return double{a_[i]} * double{b_[j]}; });
+        expected_ = plain_sums<double>(
+            kWide, [&](std::size_t i, std::size_t j) { return double{a_[i]} * double{b_[j]}; });
     }
     void check(int threads) const {
-        const axsim::floating::MatrixOperand left(a_.data(), &kOnly, a_.size(), kK, 1),
-            right(b_.data(), &kOnly, b_.size(), 1, kN);
+        const axsim::floating::MatrixOperand left(a_.data(), &kOnly, a_.size(), kWide.k, 1),
+            right(b_.data(), &kOnly, b_.size(), 1, kWide.n);
+        const axsim::Axis rows = row_axis(kWide), columns = column_axis(kWide);
         for (const axsim::floating::Multiplier &multiplier : multipliers_) {
-            std::vector<double> out(kM * kN);
-            axsim::floating::compute({multiplier, left, right, kRows, kColumns, 1, kM * kN, kK}, out.data(), threads);
+            std::vector<double> out(expected_.size());
+            const axsim::floating::Problem problem{multiplier, left, right, rows, columns, 1, out.size(), kWide.k};
+            axsim::floating::compute(problem, out.data(), threads);
             require(out == expected_, "a product of floats", threads);
         }
     }
@@ -223,7 +235,7 @@ class Floats {
 }  // namespace
 
 int main() {
-    const Lookups narrow(0, 65535), wide(-65535, 65535);
+    const Lookups narrow(kWide, 0, 65535), wide(kWide, -65535, 65535), deep(kDeep, 0, 65535);
     const Factored factored;
     const Depthwise depthwise;
     const Quantise quantise;
@@ -233,6 +245,7 @@ int main() {
             const int threads = kThreads[(caller + round) % 4];
             narrow.check(threads);
             wide.check(threads);
+            deep.check(threads);
             factored.check(threads);
             depthwise.check(threads);
             quantise.check(threads);

@@ -16,7 +16,14 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from axsim.engines.cuda.gather_operands import Axis, Matrices, Windows, matrix_index
-from axsim.engines.cuda.gather_plan import MOST_TILES, TABLE_BYTES, THREADS, Sums, choose_variant
+from axsim.engines.cuda.gather_plan import (
+    DEPTHWISE_FILTERS,
+    MOST_TILES,
+    TABLE_BYTES,
+    THREADS,
+    Sums,
+    choose_variant,
+)
 from axsim.engines.cuda.gather_tables import entries, on_device
 from axsim.engines.cuda.runtime import Runtime, current
 from axsim.engines.fold import FoldedTable
@@ -27,7 +34,6 @@ Array = Any  # of the device
 _LOOKUP_THREADS = 1024
 _SHARED_LOOKUPS = 1 << 21  # from so many elements on, it pays to copy the table to shared memory
 _DEPTHWISE_ROWS = 2048
-_DEPTHWISE_FILTERS = 16  # a channel with as many filters has lanes enough for the general kernels
 
 
 def lookup(table: FoldedTable, a: Array, b: Array) -> Array:
@@ -95,7 +101,7 @@ def conv2d(
     pad = xp.full(1, pad_byte, np.uint8) if isinstance(pad_byte, int) else pad_byte.reshape(1)
     windows = Windows(x, pad, geometry, (kernel[0], kernel[1]), (height, width))
     pixels, group_filters = height * width, filters // groups
-    if group_channels == 1 and group_filters < _DEPTHWISE_FILTERS:
+    if group_channels == 1 and group_filters < DEPTHWISE_FILTERS:
         _sum_depthwise(runtime, table, windows, w, out)
         return out
     terms = group_channels * kernel[0] * kernel[1]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from axsim.engines.cuda.runtime import Device
@@ -32,6 +33,7 @@ _CACHED_LOOKUPS = 4.0  # ... in the first-level cache
 _SPLIT_MARGIN = 1.1  # a split must promise so much, for outputs are cleared before, and added to in any order
 _LEAST_TERMS = 16  # of a piece, where terms are split to give all multiprocessors work
 MOST_TILES = 2**31 - 1
+DEPTHWISE_FILTERS = 16  # a channel with as many filters has lanes enough for the kernels planned here
 _SPLITS = (1, 2, 3, 4, 6, 8, 11, 16, 22, 33, 44, 66, 88, 132, 264)
 
 
@@ -102,6 +104,7 @@ class Variant:
         return min(self.tiles, device.multiprocessors) if self.table_shared else self.tiles
 
 
+@lru_cache(maxsize=1024)  # a network has few shapes, and choosing takes milliseconds
 def choose_variant(device: Device, work: Sums) -> Variant:
     """The variant with the least estimated time among those that the device's shared memory allows.
 

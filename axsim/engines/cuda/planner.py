@@ -16,6 +16,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from axsim.engines import Engine, Sums
 from axsim.engines.cuda import factored
+from axsim.engines.cuda.gather_plan import DEPTHWISE_FILTERS, choose_variant
+from axsim.engines.cuda.gather_plan import Sums as Gathered
 from axsim.engines.cuda.runtime import Device, current
 from axsim.engines.factored_table import FactoredTable, found_form, known_form
 from axsim.engines.fold import FoldedTable
@@ -27,8 +29,8 @@ ORIGIN = "estimates from the GPU's multiprocessors, clock and generation, not me
 
 Bytes = NDArray[np.uint8]
 
-# For each multiprocessor and cycle. Shared memory has 32 banks; of 32 look-ups at random about 3.5 meet in
-# the fullest, and so a warp's look-ups take 3.5 cycles.
+# For each multiprocessor and cycle. Depthwise convolutions look products up one by one: shared memory has 32
+# banks; of 32 look-ups at random about 3.5 meet in the fullest, and so a warp's look-ups take 3.5 cycles.
 _LOOK_UPS = 32 / 3.5
 # int8 multiply-adds, dense, of NVIDIA's data sheets for T4, A100, RTX 3080, L40S and H100.
 _MULTIPLY_ADDS = {(7, 5): 1024, (8, 0): 2048, (8, 6): 1024, (8, 9): 1024, (9, 0): 4096}
@@ -134,7 +136,7 @@ def predict(engine: str, work: Work, form: FactoredTable | None, device: Device)
     matrices, m, k, n = work[:4]
     left, right, sums = matrices * m * k, matrices * k * n, matrices * m * n
     if form is None or engine == "gather":
-        return _LAUNCH + work.products / (_LOOK_UPS * cycles) + (left + right + 4 * sums) / (_BYTES * cycles)
+        return _LAUNCH + _look_ups(work, device) + (left + right + 4 * sums) / (_BYTES * cycles)
     pieces = factored.pieces_of(form, engine, k)
     unit = sum(terms.unit for terms in factored.terms_of(form, engine))
     # Operands are read once for each part, written expanded and read by the product; products are written
@@ -146,6 +148,16 @@ def predict(engine: str, work: Work, form: FactoredTable | None, device: Device)
         rate *= _HALF_RATE
     launches = matrices * (3 * len(pieces) + 1)
     return launches * _LAUNCH + terms * work.products / rate + traffic / (_BYTES * cycles)
+
+
+def _look_ups(work: Work, device: Device) -> float:
+    """Seconds that sums of table entries take, for a table of 16-bit entries."""
+    if not work.products:
+        return 0.0
+    if work.depthwise and work.n < DEPTHWISE_FILTERS:
+        return work.products / (_LOOK_UPS * device.multiprocessors * device.clock_hz)
+    sums = Gathered(work.matrices, work.m, work.n, work.k, bool(work.width), 2, 2**16, 4)
+    return choose_variant(device, sums).cycles / device.clock_hz
 
 
 def _candidates(work: Work, form: FactoredTable | None, device: Device) -> list[Candidate]:

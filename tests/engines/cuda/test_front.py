@@ -16,12 +16,12 @@ from hypothesis.extra import numpy as hnp
 import axsim
 from axsim.engines.cuda import arrays, planner
 from axsim.engines.cuda.runtime import using
-from axsim.engines.planner import SMALL
+from axsim.engines.planner import SMALL, Work
 from axsim.errors import AccumulatorOverflowError
 from axsim.multipliers import Multiplier
 from axsim.quantize import QuantParams, affine, dequantize, quantize, symmetric
 from tests.cuda_emulator.device_arrays import DeviceArray, on_device
-from tests.cuda_emulator.emulated_runtime import EmulatedRuntime
+from tests.cuda_emulator.emulated_runtime import HOPPER, EmulatedRuntime
 from tests.cuda_emulator.library import EmulatedLibrary
 
 TABLE = random_table(1)
@@ -420,6 +420,17 @@ def test_plans(gpu: EmulatedRuntime) -> None:
 
 
 WIDE = axsim.tables.ProductTable.from_function(lambda a, b: 16 * a * b + b * b // 9, 8, 8)
+
+
+def test_look_ups_are_predicted_as_their_kernels_are_estimated() -> None:
+    rates = [
+        work.products / planner.predict("gather", work, None, HOPPER)
+        for work in (Work(1, 4096, 4096, 4096), Work(64, 256 * 56**2, 9, 1, 3, True), Work(1, 8, 4096, 8))
+    ]
+    assert 7e12 < rates[0] < 9e12  # as gather_columns.cu has it
+    assert 0.5e12 < rates[1] < 2.1e12  # gather_depthwise.cu, and the bytes of its operands
+    assert rates[2] < 0.2e12  # too narrow for any kernel
+    assert planner.predict("gather", Work(1, 0, 3, 4), None, HOPPER) < 1e-4
 
 
 def test_auto_does_what_the_plan_says(gpu: EmulatedRuntime, monkeypatch: pytest.MonkeyPatch) -> None:
