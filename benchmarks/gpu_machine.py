@@ -62,7 +62,7 @@ def machine() -> dict[str, Any]:
 
 def packages() -> dict[str, str]:
     """Versions of NVIDIA's libraries, where they were installed as Python packages."""
-    found = (dist for dist in distributions() if dist.name.startswith(("nvidia-cu", "nvidia-nvjitlink")))
+    found = (dist for dist in distributions() if str(dist.name).startswith(("nvidia-cu", "nvidia-nvjitlink")))
     return {dist.name: dist.version for dist in found}
 
 

@@ -85,11 +85,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 @pytest.mark.parametrize("name", ["mul8u_L40", "exact8s", "drawn17"])
 def test_integers(place: Place, name: str) -> None:
     checks.check_matmul(place, name, (9, 7, 8), checks.TYPES[1])
-    checks.check_batches(place, name, *checks.BATCHES[3])
+    checks.check_batches(place, name, *checks.BATCHES[2])
     checks.check_conv2d(place, name, "groups")
 
 
-def test_deep_sums_in_pieces(place: Place) -> None:
+def test_sums_in_pieces(place: Place) -> None:
+    checks.check_matmul(place, "mul8u_JQQ", (5, 6, 7), checks.TYPES[0])  # two powers of two
     checks.check_matmul(place, "mul8u_1446", (3, 1100, 2), checks.TYPES[0])  # float16 sums 1,016 at a time
 
 

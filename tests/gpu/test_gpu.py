@@ -121,7 +121,7 @@ def test_quantised_floats(place: Place, kind: Kind, name: str, engine: str) -> N
     checks.check_quantised(place, kind, name, engine)
 
 
-@pytest.mark.parametrize("name", checks.float_multipliers())
+@pytest.mark.parametrize("name", checks.float_names())
 def test_float_multiplier(place: Place, name: str) -> None:
     checks.check_float_multiplier(place, name)
 
