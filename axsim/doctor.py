@@ -100,9 +100,11 @@ def _threads() -> str:
     count = get_num_threads()
     if os.environ.get("AXSIM_NUM_THREADS"):
         return f"{count}, from AXSIM_NUM_THREADS"
-    if os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip().isdecimal():
+    openmp = os.environ.get("OMP_NUM_THREADS", "")
+    if openmp.split(",")[0].strip() == str(count):
         return f"{count}, from OMP_NUM_THREADS"
-    return f"{count}, the CPUs that this process may run on"
+    ignored = f"; OMP_NUM_THREADS is {openmp!r}, which is no number of threads" if openmp else ""
+    return f"{count}, the CPUs that this process may run on{ignored}"
 
 
 def _gpu() -> list[tuple[str, str]]:

@@ -285,7 +285,7 @@ def _matrices(a: Array, b: Array, b_quant: Quantisation) -> tuple[Array, Array]:
     """The operands of ``matmul`` with two axes or more, a vector made a row or a column; checked."""
     if not a.ndim or not b.ndim:
         raise ValueError(
-            f"{'b' if a.ndim else 'a'} has no axes, expected at least one; multiply() takes scalars"
+            f"{'b' if a.ndim else 'a'} has no axes, expected at least one; multiply() takes NumPy scalars"
         )
     row, column = a.ndim == 1, b.ndim == 1
     if column and isinstance(b_quant, QuantParams) and b_quant.axis is not None:

@@ -12,7 +12,6 @@ the reference engine's first.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -22,7 +21,7 @@ from axsim.progress import track
 from axsim.threads import get_num_threads
 from benchmarks.layers import ALEXNET, DEPTHWISE, HEADLINE, LENET, NETWORKS, Layer
 from benchmarks.operations import FLOAT32, Operation
-from benchmarks.report import COLORS, OUT, Row, hand_over, plain_ticks, print_rows, ratio, rows_of
+from benchmarks.report import COLORS, OUT, OutFolder, Row, hand_over, plain_ticks, print_rows, ratio, rows_of
 from benchmarks.timing import how, interleaved, threads_set_to
 
 MULTIPLIERS = ("mul8u_1446", "mul8u_JQQ", "mul8u_L40")
@@ -73,7 +72,8 @@ def measure(chosen: Sequence[tuple[Layer, int]], quick: bool) -> list[Row]:
                 times = interleaved(calls, **how(quick))
             facts = {"layer": str(layer), "batch": batch, "threads": threads}
             for row in rows_of(times, layer.products(batch), (FLOAT32, ""), **facts):
-                rows.append({"operands": row.pop("engine"), **row, "engine": "auto"})
+                kind = row.pop("engine")
+                rows.append({"operands": kind, **row, "engine": "auto" if kind else ""})
     return rows
 
 
@@ -128,7 +128,7 @@ def picture(rows: Sequence[Row]) -> Any:
 
 def main(
     quick: Annotated[bool, typer.Option("--quick", help="Batch 1, few rounds: under 40 seconds.")] = False,
-    out: Annotated[Path, typer.Option(help="Folder for the JSON file and the picture.")] = OUT,
+    out: OutFolder = OUT,
 ) -> None:
     """Time convolutions through approximate multipliers beside exact ones."""
     rows = measure(settings(quick), quick)

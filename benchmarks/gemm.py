@@ -13,7 +13,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from statistics import geometric_mean
 from typing import Annotated, Any
 
@@ -33,6 +32,7 @@ from benchmarks.report import (
     EXACT_COLOR,
     OUT,
     OWN_COLOR,
+    OutFolder,
     Row,
     hand_over,
     plain_ticks,
@@ -218,7 +218,7 @@ def main(
         bool, typer.Option("--float", help="Float multipliers instead of integer ones.")
     ] = False,
     quick: Annotated[bool, typer.Option("--quick", help="Few shapes and rounds: under 40 seconds.")] = False,
-    out: Annotated[Path, typer.Option(help="Folder for the JSON file and the picture.")] = OUT,
+    out: OutFolder = OUT,
 ) -> None:
     """Time matrix products through approximate multipliers beside exact ones."""
     if floats:

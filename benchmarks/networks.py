@@ -14,7 +14,6 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -25,7 +24,17 @@ from axsim.results import print_table
 from axsim.threads import get_num_threads
 from benchmarks.layers import NETWORKS, Layer
 from benchmarks.operations import FLOAT32, Operation
-from benchmarks.report import COLORS, EXACT_COLOR, OUT, Row, hand_over, plain_ticks, rows_of, spread
+from benchmarks.report import (
+    COLORS,
+    EXACT_COLOR,
+    OUT,
+    OutFolder,
+    Row,
+    hand_over,
+    plain_ticks,
+    rows_of,
+    spread,
+)
 from benchmarks.timing import how, interleaved, threads_set_to
 
 MULTIPLIERS = ("mul8u_1446", "mul8u_JQQ", "mul8u_L40")
@@ -141,7 +150,7 @@ def picture(rows: Sequence[Row]) -> Any:
 
 def main(
     quick: Annotated[bool, typer.Option("--quick", help="Few rounds and batches: under 40 seconds.")] = False,
-    out: Annotated[Path, typer.Option(help="Folder for the JSON file and the picture.")] = OUT,
+    out: OutFolder = OUT,
 ) -> None:
     """Time the layers of whole networks through approximate multipliers beside exact float32."""
     rows = measure(NETWORKS, quick)

@@ -7,8 +7,11 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
+
+from axsim.files import check_folder
 from axsim.plots import save_figure
 from axsim.results import print_table, write_json
 from benchmarks.timing import Timing, machine
@@ -16,6 +19,17 @@ from benchmarks.timing import Timing, machine
 Row = dict[str, Any]
 
 OUT = Path("out/benchmarks")
+
+
+def _made(folder: Path) -> Path:
+    try:
+        return check_folder(folder, "--out")
+    except ValueError as problem:
+        raise typer.BadParameter(str(problem)) from problem
+
+
+# For command lines: a folder that exists and can be written before anything is timed.
+OutFolder = Annotated[Path, typer.Option(help="Folder for the JSON file and the picture.", callback=_made)]
 COLORS = {
     "exact8": "#34618f",
     "mul8u_1446": "#2a9d8f",
@@ -24,6 +38,7 @@ COLORS = {
     "mul8u_KEM": "#7d5ba6",
 }
 EXACT_COLOR, OWN_COLOR = "#999999", "#34618f"
+WIDE, MANY = 1.5, 0.1  # an upper quartile so many times the median, in more than this share of rows
 
 
 def rows_of(times: Mapping[Any, Timing], products: int, baseline: Any, **facts: Any) -> list[Row]:
@@ -51,8 +66,9 @@ def rows_of(times: Mapping[Any, Timing], products: int, baseline: Any, **facts: 
 def print_rows(title: str, headings: Sequence[str], rows: Sequence[Row]) -> None:
     """Print rows; ``headings`` are the facts to show, before the columns that all benchmarks have."""
     print_table(
-        f"{title}; medians; G/s: 10^9 products a second; quartiles of the time in percent of its median",
-        (*headings, "what", "engine", "G/s", "ratio to float32", "quartiles"),
+        f"{title}; medians; G/s: 10^9 products a second; speed beside torch's float32: 2 is twice as fast; "
+        "quartiles of the time in percent of its median",
+        (*headings, "what", "engine", "G/s", "speed / float32's", "quartiles"),
         [
             (
                 *(str(r[h]) for h in headings),
@@ -65,11 +81,26 @@ def print_rows(title: str, headings: Sequence[str], rows: Sequence[Row]) -> None
             for r in rows
         ],
     )
+    if warning := unsteady(rows):
+        print(warning)
+
+
+def unsteady(rows: Sequence[Row]) -> str:
+    """A warning where many times scatter widely; empty where they do not."""
+    wide = sum(r["seconds"]["upper"] > WIDE * r["seconds"]["median"] for r in rows)
+    if wide <= MANY * len(rows):
+        return ""
+    return (
+        f"WARNING: {wide} of {len(rows)} times scatter by more than {WIDE - 1:.0%}: other programs kept the "
+        "processors busy, and these figures mean little"
+    )
 
 
 def spread(row: Row) -> str:
     """Quartiles of the time, in percent of its median."""
     seconds = row["seconds"]
+    if seconds["rounds"] == 1:
+        return "timed once"
     percent = [100 * (seconds[q] / seconds["median"] - 1) for q in ("lower", "upper")]
     return "{:+.0f} {:+.0f} %".format(*percent)
 

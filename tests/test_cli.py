@@ -107,6 +107,16 @@ def test_doctor_says_what_was_found_and_why(tmp_path: Path, monkeypatch: pytest.
         "cannot be written",
     ):
         assert expected in text
+    monkeypatch.setenv("OMP_NUM_THREADS", "0")
+    assert "may run on; OMP_NUM_THREADS is '0', which is no number of threads" in run("doctor")
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    pipe = f"({sys.executable} -m axsim.cli list; echo status $? >&2) | true"
+    done = subprocess.run(pipe, shell=True, capture_output=True, text=True)
+    assert "Broken pipe" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+    assert done.stderr.splitlines()[-1] in ("status 1", "status 0")
 
 
 def test_doctor_measures_and_keeps_costs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,7 +48,7 @@ def measured_after(seconds: float) -> bool:
 
 def allowed() -> bool:
     """Whether this process may measure: not forbidden, and no worker of another."""
-    if os.environ.get(ENVIRONMENT_VARIABLE, "").strip() == "0" or _unwritable:
+    if os.environ.get(ENVIRONMENT_VARIABLE, "").strip().lower() in ("0", "off", "no", "false") or _unwritable:
         return False
     if os.getpid() != _importing_process:
         return False

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -102,12 +103,14 @@ class Plan:
         candidates: engines; the factored one once for each type that its products can be made in.
         choice: the ``engine`` of the candidate that is used.
         costs: where the costs come from.
+        why: why the choice is not the candidate that is predicted to be fastest; empty if it is.
     """
 
     work: str
     candidates: tuple[Candidate, ...]
     choice: str
     costs: str
+    why: str = ""
 
     def __str__(self) -> str:
         lines = [self.work]
@@ -115,6 +118,8 @@ class Plan:
             mark = "->" if candidate.engine == self.choice else "  "
             seconds = "-" if candidate.seconds is None else _in_words(candidate.seconds)
             lines.append(f"{mark} {candidate.engine:<17} {seconds:>9}   {candidate.note}".rstrip())
+        if self.why:
+            lines.append(f"{self.choice} all the same: {self.why}")
         return "\n".join([*lines, f"costs: {self.costs}"])
 
 
@@ -175,16 +180,26 @@ def plan(name: str, work: Work, subject: Subject) -> Plan:
     types = f"{subject.a_dtype} by {subject.b_dtype}"
     costs = current_costs()
     candidates = _candidates(work, subject, known_form(*subject), costs)
-    (choice, _), origin = _choice(candidates), costs.origin
+    choice, _ = _choice(candidates)
     if work.products < SMALL:
         choice = "native" if NATIVE_IS_BUILT else "reference"
-        origin += f"; calls of fewer than {SMALL} products are not planned"
     return Plan(
         f"{work.operation} through {name}: {types}, {size}, up to {get_num_threads()} threads",
         tuple(candidates),
         choice,
-        origin,
+        costs.origin,
+        why_not_fastest(choice, candidates, work),
     )
+
+
+def why_not_fastest(choice: str, candidates: Sequence[Candidate], work: Work) -> str:
+    """Why a candidate that is predicted to be faster than the choice is not taken; empty if there is none."""
+    seconds = {c.engine: c.seconds for c in candidates if c.seconds is not None}
+    if min(seconds.values()) >= seconds[choice]:
+        return ""
+    if work.products < SMALL:
+        return f"calls of fewer than {SMALL} products are not planned, which takes time itself"
+    return f"to be taken, factors must promise {1 - ADVANTAGE:.0%} less time, as predictions are not exact"
 
 
 def predict(engine: str, work: Work, form: FactoredTable | None = None, costs: Costs | None = None) -> float:

@@ -90,7 +90,7 @@ def test_looking_up_what_has_no_choice_measures_nothing(calls: Calls) -> None:
     assert calls.count == 0
 
 
-@pytest.mark.parametrize("value", ["0", " 0 "])
+@pytest.mark.parametrize("value", ["0", " 0 ", "off", "No", "false"])
 def test_it_can_be_turned_off(calls: Calls, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("AXSIM_CALIBRATE", value)
     assert not first_use.measured_after(100)

@@ -280,7 +280,19 @@ def test_the_explanation_names_candidates_costs_and_choice() -> None:
     assert "2 exact products each" in text
     small = axsim.explain(a[:4, :4], a[:4, :4], "1446")
     assert small.choice == "native"
-    assert "are not planned" in small.costs
+    assert "are not planned" in small.why
+
+
+def test_a_choice_that_is_not_the_fastest_by_prediction_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    a = np.zeros((1024, 1024), np.uint8)
+    assert axsim.explain(a, a, "L40").why == ""
+    assert axsim.explain(a[:4, :4], a[:4, :4], "L40").why == ""
+    monkeypatch.setattr(planner, "predict", lambda engine, *_, **__: 2.0 if engine == "native" else 1.9)
+    close = axsim.explain(a, a, "1446")
+    assert close.choice == "native"
+    assert "\nnative all the same: to be taken, factors must promise 10% less time" in str(close)
+    monkeypatch.setattr(planner, "predict", lambda engine, *_, **__: 2.0 if engine == "native" else 1.7)
+    assert axsim.explain(a, a, "1446").why == ""
 
 
 def test_no_factors_are_told_from_unknown_ones(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from axsim.engines.cuda.runtime import Device, current
 from axsim.engines.factored_table import FactoredTable, found_form, known_form
 from axsim.engines.fold import FoldedTable
 from axsim.engines.geometry import Geometry
-from axsim.engines.planner import ADVANTAGE, SMALL, Candidate, Plan, Subject, Work
+from axsim.engines.planner import ADVANTAGE, SMALL, Candidate, Plan, Subject, Work, why_not_fastest
 
 ENGINES = ("gather", "factored")
 ORIGIN = "estimates from the GPU's multiprocessors, clock and generation, not measured"
@@ -119,14 +119,13 @@ def plan(name: str, work: Work, subject: Subject) -> Plan:
     size = f"{times}{m} x {k} by {k} x {n}, {work.products:.3g} products"
     types = f"{subject.a_dtype} by {subject.b_dtype}"
     candidates = _candidates(work, known_form(*subject), device)
-    choice, origin = _choice(candidates), ORIGIN
-    if work.products < SMALL:
-        choice, origin = "gather", f"{ORIGIN}; calls of fewer than {SMALL} products are not planned"
+    choice = "gather" if work.products < SMALL else _choice(candidates)
     return Plan(
         f"{work.operation} through {name}: {types}, {size}, on {device.name}",
         tuple(candidates),
         choice,
-        origin,
+        ORIGIN,
+        why_not_fastest(choice, candidates, work),
     )
 
 

@@ -16,7 +16,7 @@ from hypothesis.extra import numpy as hnp
 import axsim
 from axsim.engines.cuda import arrays, planner
 from axsim.engines.cuda.runtime import using
-from axsim.engines.planner import SMALL, Work
+from axsim.engines.planner import Work
 from axsim.errors import AccumulatorOverflowError
 from axsim.multipliers import Multiplier
 from axsim.quantize import QuantParams, affine, dequantize, quantize, symmetric
@@ -414,7 +414,7 @@ def test_plans(gpu: EmulatedRuntime) -> None:
     assert axsim.explain(*depthwise, "1446", operation="conv2d", groups=64).choice == "gather"
     small = on_gpu(np.zeros((8, 8), np.uint8))
     assert axsim.explain(small, small, "1446").choice == "gather"
-    assert str(SMALL) in axsim.explain(small, small, "1446").costs
+    assert axsim.explain(small, small, "1446").why == ""
     wide = Multiplier("wide", 8, 8, False, simulate=lambda: WIDE, cached=False)
     assert axsim.explain(large, large, wide).choice == "gather"
 
