@@ -102,7 +102,7 @@ class Run:
         begin = self.now()
         try:
             work, times = self.timed(case)
-        except Exception as problem:  # whatever it is: the machine may be lent for this run only
+        except Exception as problem:  # whatever it is: the GPU may be there for this run only
             self.failed[case.name] = f"{type(problem).__name__}: {problem}"
             print(f"FAILED {case.name}: {self.failed[case.name]}", flush=True)
             return
