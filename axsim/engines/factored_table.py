@@ -132,13 +132,20 @@ class FactoredTable:
     @property
     def products(self) -> dict[str, int]:
         """For every carrier of useful depth: how many exact products one approximate product takes."""
-        return {
-            carrier: self.native_form.products
-            if carrier == "native" and self.native_form
-            else sum(len(part.left) for part in self.parts(carrier))
-            for carrier in CARRIERS
-            if self.depth(carrier) >= LEAST_DEPTH
-        }
+        form = self.native_form
+        if form not in self._products:  # planning asks for it several times in every call
+            self._products[form] = {
+                carrier: form.products
+                if carrier == "native" and form
+                else sum(len(part.left) for part in self.parts(carrier))
+                for carrier in CARRIERS
+                if self.depth(carrier) >= LEAST_DEPTH
+            }
+        return self._products[form]
+
+    @cached_property
+    def _products(self) -> dict[IntegerForm | None, dict[str, int]]:
+        return {}
 
     @cached_property
     def _integer_forms(self) -> dict[int, IntegerForm | None]:
