@@ -24,7 +24,8 @@ SANITIZED := build/sanitized
 RUNTIMES = $(shell g++ -print-file-name=libasan.so) $(shell g++ -print-file-name=libstdc++.so)
 sanitize: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(SANITIZED) \
-	  -C build-dir=$(SANITIZED)-objects -C cmake.define.AXSIM_SANITIZE=address,undefined .
+	  --config-settings=build-dir=$(SANITIZED)-objects \
+	  --config-settings=cmake.define.AXSIM_SANITIZE=address,undefined .
 	LD_PRELOAD="$(RUNTIMES)" ASAN_OPTIONS=detect_leaks=0 PYTHONPATH=$(SANITIZED) \
 	  $(BIN)/python -P -m pytest -p no:cacheprovider tests/engines --ignore tests/engines/cuda \
 	    --deselect tests/engines/test_team.py::test_fork_while_other_threads_compute
