@@ -312,6 +312,16 @@ def test_the_self_check_sees_products_that_saturate(monkeypatch: pytest.MonkeyPa
     assert factored.int8_is_exact.__wrapped__()
 
 
+def test_int8_is_offered_wherever_torchs_products_are_exact() -> None:
+    """Asked of torch itself: a mistake of ours must not pass for a CPU's and skip the tests of int8."""
+    torch = pytest.importorskip("torch")
+    ends = np.repeat(np.array([-128, 127, -127, 1], np.int8), 64).reshape(4, 64)
+    a = np.concatenate([ends, -ends[:, ::-1], integers(1, (40, 64), np.int8)])
+    b = np.ascontiguousarray(a.T)
+    sums = torch._int_mm(torch.from_numpy(a), torch.from_numpy(b)).numpy()
+    assert INT8_WORKS == np.array_equal(sums, a.astype(np.int64) @ b.astype(np.int64))
+
+
 def test_without_torch_int8_is_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(factored, "find_spec", lambda name: None)
     assert not factored.int8_is_exact.__wrapped__()
