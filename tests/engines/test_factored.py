@@ -6,6 +6,7 @@ import functools
 
 import numpy as np
 import pytest
+from drawn_arrays import integers
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -319,7 +320,7 @@ def test_int8_is_offered_wherever_torchs_products_are_exact() -> None:
     a = np.concatenate([ends, -ends[:, ::-1], integers(1, (40, 64), np.int8)])
     b = np.ascontiguousarray(a.T)
     sums = torch._int_mm(torch.from_numpy(a), torch.from_numpy(b)).numpy()
-    assert INT8_WORKS == np.array_equal(sums, a.astype(np.int64) @ b.astype(np.int64))
+    assert np.array_equal(sums, a.astype(np.int64) @ b.astype(np.int64)) == INT8_WORKS
 
 
 def test_without_torch_int8_is_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:
