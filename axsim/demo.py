@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 import axsim
 from axsim.files import check_folder
 from axsim.multipliers.evoapprox import evoapprox
-from axsim.plots import new_figure, save_figure, spread
+from axsim.plots import new_figure, save_figure
 from axsim.progress import track
 from axsim.results import print_table
 
@@ -177,6 +177,21 @@ def photograph_picture(exact: ImageResult, results: Sequence[ImageResult]) -> An
             quality = "" if result is exact else f"   {psnr:.1f} dB, SSIM {ssim:.3f}"
             axis.set_title(result.multiplier + quality, fontsize=9)
     return figure
+
+
+def spread(positions: Sequence[float], gap: float) -> NDArray[np.float64]:
+    """Positions at least ``gap`` apart, in the same order, with the least squared distance from those given.
+
+    For labels of points that lie close together.
+    """
+    from sklearn.isotonic import isotonic_regression
+
+    order = np.argsort(positions, kind="stable")
+    gaps = gap * np.arange(len(order))
+    apart = np.empty(len(order))
+    if len(order):
+        apart[order] = isotonic_regression(np.asarray(positions, np.float64)[order] - gaps) + gaps
+    return apart
 
 
 def digits_picture(results: Sequence[DigitsResult], float_accuracy: float) -> Any:

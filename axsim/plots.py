@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from axsim.files import replace_file
 
@@ -43,28 +41,6 @@ def check_ending(path: str | Path) -> None:
     formats = new_figure(1, 1).canvas.get_supported_filetypes()
     if Path(path).suffix[1:].lower() not in formats:
         raise ValueError(f"path must end in one of {', '.join('.' + f for f in formats)}, got {str(path)!r}")
-
-
-def spread(positions: Sequence[float], gap: float) -> NDArray[np.float64]:
-    """Positions at least ``gap`` apart, in the same order, with the least squared distance from those given.
-
-    For labels of points that lie close together.
-
-    >>> spread([0, 5, 5.5, 6], 1).tolist()
-    [0.0, 4.5, 5.5, 6.5]
-    """
-    order = np.argsort(positions, kind="stable")
-    slack = np.asarray(positions, np.float64)[order] - gap * np.arange(len(order))
-    groups: list[tuple[float, int]] = []  # mean and size; means must not fall from one group to the next
-    for value in slack.tolist():
-        group = (value, 1)
-        while groups and groups[-1][0] > group[0]:
-            mean, size = groups.pop()
-            group = ((mean * size + group[0] * group[1]) / (size + group[1]), size + group[1])
-        groups.append(group)
-    apart = np.empty(len(order))
-    apart[order] = [mean for mean, size in groups for _ in range(size)] + gap * np.arange(len(order))
-    return apart
 
 
 def error_picture(multiplier: Multiplier) -> Any:

@@ -82,3 +82,18 @@ def test_the_whole_demonstration(tmp_path: Path, capsys: pytest.CaptureFixture[s
     for picture in ("photograph.png", "digits.png"):
         assert str(tmp_path / picture) in printed
         assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("positions", [[], [3.0], [1, 1, 1], [5, 0, 4.9, 5.1, 9], [0, 10, 0.1, 9.9]])
+def test_positions_spread_no_more_than_they_must(positions: list[float]) -> None:
+    found = demo.spread(positions, 0.5)
+    order = np.argsort(positions, kind="stable")
+    assert np.all(np.diff(found[order]) >= 0.5 - 1e-12)
+    assert found.sum() == pytest.approx(sum(positions))
+    for k, x in enumerate(positions):
+        if all(abs(x - y) >= 1 for y in positions[:k] + positions[k + 1 :]):
+            assert found[k] == pytest.approx(x)
+
+
+def test_the_least_distance_moves_both_neighbours() -> None:
+    assert demo.spread([0, 5, 5.5, 6], 1).tolist() == [0.0, 4.5, 5.5, 6.5]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import axsim
-from axsim.plots import error_picture, new_figure, save_figure, spread
+from axsim.plots import error_picture, new_figure, save_figure
 
 pytest.importorskip("matplotlib")
 
@@ -31,17 +31,6 @@ def test_heat_map_of_a_signed_circuit_runs_from_the_least_operand() -> None:
     expected = np.zeros((256, 256))
     expected[:, :28] = 7
     np.testing.assert_array_equal(image.get_array(), expected)
-
-
-@pytest.mark.parametrize("positions", [[], [3.0], [1, 1, 1], [5, 0, 4.9, 5.1, 9], [0, 10, 0.1, 9.9]])
-def test_positions_spread_no_more_than_they_must(positions: list[float]) -> None:
-    found = spread(positions, 0.5)
-    order = np.argsort(positions, kind="stable")
-    assert np.all(np.diff(found[order]) >= 0.5 - 1e-12)
-    assert found.sum() == pytest.approx(sum(positions))
-    for k, x in enumerate(positions):
-        if all(abs(x - y) >= 1 for y in positions[:k] + positions[k + 1 :]):
-            assert found[k] == pytest.approx(x)
 
 
 def test_a_picture_that_fails_leaves_nothing(tmp_path: Path) -> None:
