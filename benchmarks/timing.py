@@ -14,14 +14,13 @@ from importlib.util import find_spec
 from typing import Any, TypeVar
 
 import axsim
-from axsim.engines.blas_threads import blas_libraries, limited_threads
+from axsim.engines.blas_threads import REST, blas_libraries, limited_threads
 from axsim.engines.costs import cpu_name, current_costs, native_isa, runnable_isas
 from axsim.results import versions
 
 K = TypeVar("K")
 
 BLOCK = 2e-3  # a shorter call is repeated for this long, and the mean taken
-REST = 0.12  # seconds until threads of NumPy's BLAS sleep: they look for more work for so long
 LONG, QUICK_LONG = 3.0, 0.3  # a call that takes longer is timed once
 
 

@@ -14,6 +14,8 @@ from typing import Any
 
 from axsim.threads import get_num_threads
 
+REST = 0.12  # seconds until a BLAS's threads sleep: OpenBLAS's look for work for 2**28 cycles
+
 _lock = threading.Lock()
 _inside = 0
 _before: list[tuple[Any, int]] = []

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from axsim.engines import NATIVE_IS_BUILT, Sums, select
-from axsim.engines.blas_threads import limited_threads
+from axsim.engines.blas_threads import REST, limited_threads
 from axsim.engines.costs import BUILT_IN, FEATURES, Seconds, prefer_isa, runnable_isas
 from axsim.engines.factored_table import CARRIERS, FactoredTable, known_form
 from axsim.engines.fold import FoldedTable, fold
@@ -62,7 +62,6 @@ ISA_ADVANTAGE = 0.9
 _UINT8 = np.dtype(np.uint8)
 _MOST_ROUNDS = 15
 _PROBE, _PROBES, _BUSY = 384, 7, 1.5
-_REST = 0.12  # seconds until threads of a BLAS sleep: OpenBLAS's look for work for 2**28 cycles
 # How much a cost that is twice the usual one counts, beside a prediction that is wrong by all of the time.
 _TRUST = 0.1
 _LEAST_ROUNDS = 3  # of comparisons of instruction sets
@@ -108,7 +107,7 @@ def calibrate(multipliers: tuple[Multiplier, ...]) -> Measured:
     compiled = {engine: tasks[engine] for engine in tasks if engine.endswith("native")}
     others = {engine: tasks[engine] for engine in tasks if engine not in compiled}
     for group in (compiled, others):
-        time.sleep(_REST)
+        time.sleep(REST)
         _take_turns(group, SECONDS * len(group) / len(tasks))
     seconds: dict[str, dict[str, tuple[float, ...]]] = {"matmul": {}, "conv2d": {}}
     for operation, engines in seconds.items():
