@@ -164,14 +164,16 @@ class FactoredTable:
         )
 
 
+# Apart from each other: "auto" knows only the former, so that it never depends on what was searched for before.
 _known: WeakKeyDictionary[FoldedTable, FactoredTable | None] = WeakKeyDictionary()
+_found: WeakKeyDictionary[FoldedTable, FactoredTable] = WeakKeyDictionary()
 
 
 def known_form(
     product: ProductTable, folded: FoldedTable, a_dtype: np.dtype[Any], b_dtype: np.dtype[Any]
 ) -> FactoredTable | None:
-    """The factored form of ``product`` folded for these types, if its factors come with axsim or were found
-    before; made once and kept.
+    """The factored form of ``product`` folded for these types, if its factors come with axsim; made once and
+    kept.
 
     Warns:
         RuntimeWarning: the factors that come with axsim cannot be read or are not those of the table; it is
@@ -204,7 +206,7 @@ def found_form(
         ValueError: the table has no factors of at most ``MAX_TERMS`` terms, or they are not known and
             python-flint, which finds them, is not installed.
     """
-    form = known_form(product, folded, a_dtype, b_dtype)
+    form = known_form(product, folded, a_dtype, b_dtype) or _found.get(folded)
     if form is None:
         try:
             factors = factor_folded(folded, a_dtype, b_dtype)
@@ -218,7 +220,7 @@ def found_form(
                 f"{product} has no exact factors of at most {MAX_TERMS} terms for {a_dtype} and {b_dtype} "
                 "operands; choose engine='native'"
             )
-        form = _known[folded] = prepare(factors, folded)
+        form = _found[folded] = prepare(factors, folded)
     return form
 
 
