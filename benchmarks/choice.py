@@ -4,9 +4,10 @@
 
 For 8-bit circuits, shapes, one thread and two, and every instruction set that this processor runs, all
 engines that can do the work are timed in turn in one process (``AXSIM_ISA`` is read at every call), beside
-torch's exact float32. What is timed is the engine's sums, of uint8 operands in int32, and they are compared
-with each other first. torch computes in a process of its own, in its turn: where it is loaded, axsim's
-kernels share its OpenMP threads, and their speed then hangs on how these wait, above all on a busy machine.
+torch's exact float32. What is timed is the engine's sums, of uint8 operands in int32; they are compared with
+each other first. The reference engine is timed up to 2**24 products alone. torch computes in a process of its
+own, in its turn: where it is loaded, axsim's kernels share its OpenMP threads, and their speed then hangs on
+how these wait, above all on a busy machine.
 
 The file holds what was timed, what the rule took (``axsim.engines.cpu.choice``) and what it lost. A call adds
 the cases that it lacks, so that --minutes cuts a long measurement into pieces; --again times those anew whose
@@ -47,7 +48,7 @@ def measured(case: Case, exact: Torch | None, quick: bool) -> dict[str, Any]:
     with own_threads_set_to(case.threads), running(runnable_isas()[0]):
         problem.check()
         how: dict[str, Any] = (
-            {"rounds": 3, "seconds": 4, "long": 0.1} if quick else {"rounds": 7, "seconds": 6, "long": 1.0}
+            {"rounds": 3, "seconds": 4, "long": 0.1} if quick else {"rounds": 7, "seconds": 3, "long": 0.25}
         )
         calls = problem.calls()
         if exact is not None:
@@ -77,6 +78,7 @@ def _rounded(timing: Timing) -> list[float]:
 def judge(row: dict[str, Any], case: Case) -> None:
     """Put into a row what the rule takes with each instruction set, what was fastest, and the loss."""
     problem = Problem(case)
+    row["work"] = list(problem.work)
     with own_threads_set_to(case.threads):
         for isa, found in row["isas"].items():
             with running(isa):
@@ -84,6 +86,8 @@ def judge(row: dict[str, Any], case: Case) -> None:
                 form = problem.form.native_form if problem.form else None
                 found["kernels"] = [native_isa(), product_isa()]
             found["words"] = form.word_products if form else None
+            found["terms"] = form.products if form else None
+            found["parts"] = len(form.parts) if form else None
             medians = {engine: t[1] for engine, t in engines(row, isa).items()}
             found["choice"] = plan.choice
             found["best"] = min(medians, key=medians.__getitem__)
@@ -107,8 +111,9 @@ def summary(rows: list[dict[str, Any]]) -> list[list[str]]:
     """A line for each instruction set, number of threads and group of shapes."""
     lines = []
     groups = {"main": {str(s) for s in MAIN}, "edges": {str(s) for s in EDGES}}
+    isas = dict.fromkeys(isa for r in rows for isa in r["isas"])
     for (group, shapes), isa, threads in itertools.product(
-        groups.items(), rows[0]["isas"], sorted({r["threads"] for r in rows})
+        groups.items(), isas, sorted({r["threads"] for r in rows})
     ):
         here = [r for r in rows if r["shape"] in shapes and r["threads"] == threads]
         found = [(r["isas"][isa]["loss"], r) for r in here]

@@ -8,11 +8,14 @@ integers, so a choice that is not the best costs time and nothing else.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from axsim.engines.cpu import factored, reference
 from axsim.engines.factored_sums import FactoredSums
 from axsim.engines.forms.factored_table import FactoredTable, found_form, has_no_factors, known_form
+from axsim.engines.forms.integer_form import IntegerForm
 from axsim.engines.isa import NATIVE_IS_BUILT, native_isa, product_isa
-from axsim.engines.plan import SMALL, Candidate, Plan, Subject
+from axsim.engines.plan import Candidate, Plan, Subject
 from axsim.engines.protocols import Engine, Sums
 from axsim.engines.shapes.work import Work
 from axsim.tables.factor import MAX_TERMS
@@ -20,17 +23,34 @@ from axsim.threads import get_num_threads
 
 ENGINES = ("native", "factored", "reference")
 
-# By the instruction sets of look-ups and of products: so many exact products of 16-bit words take as long as
-# one look-up in a large matrix product.
-WORDS_PER_LOOKUP = {
-    ("portable", "portable"): 2.0,
-    ("avx2", "avx2"): 2.5,
-    ("avx512", "avx512"): 2.5,
-    ("avx512", "avx512vnni"): 2.5,
-    ("vbmi", "avx512"): 2.5,
-    ("vbmi", "avx512vnni"): 2.5,
-    ("neon", "portable"): 2.0,
+
+class LookUp(NamedTuple):
+    """Picoseconds that look-ups take.
+
+    Attributes:
+        each: one look-up in a sum over many rows and columns.
+        column: to lay an operand's column of the table out, which then serves the whole longer side.
+    """
+
+    each: float
+    column: float
+
+
+# PLACEHOLDERS. Only ratios matter.
+LOOK_UPS = {
+    "portable": LookUp(68, 18000),
+    "avx2": LookUp(43, 14000),
+    "avx512": LookUp(41, 14000),
+    "vbmi": LookUp(43, 0),
+    "neon": LookUp(68, 18000),
 }
+WORDS = {"portable": 36.0, "avx2": 17.0, "avx512": 17.0, "avx512vnni": 16.0}
+DEPTHWISE = 215.0
+FEW = 300.0
+EXPANSION = 150.0
+
+# Calls of fewer products are looked up: choosing takes time itself.
+SMALL = 1 << 17
 
 _NO_MODULE = "the compiled module axsim._native is not installed"
 
@@ -79,7 +99,7 @@ def choose(name: str, work: Work, subject: Subject) -> Sums:
         return FactoredSums(factored, form, "native" if not _obstacle(form, "native", work) else "float64")
     if name == "auto" and work.products >= SMALL:
         known = known_form(*subject)
-        if known is not None and (compute_type := _decided(known, work)[0]):
+        if known is not None and (compute_type := _compute_type(known, work)):
             return FactoredSums(factored, known, compute_type)
     return select(name)
 
@@ -87,17 +107,13 @@ def choose(name: str, work: Work, subject: Subject) -> Sums:
 def plan(name: str, work: Work, subject: Subject) -> Plan:
     """What ``choose("auto", ...)`` does for the multiplier called ``name``, and why."""
     form = known_form(*subject)
+    compute_type = _compute_type(form, work) if form is not None and work.products >= SMALL else ""
     looked_up = "native" if NATIVE_IS_BUILT else "reference"
-    compute_type, rule = "", f"fewer than {SMALL} products (axsim.engines.plan.SMALL) are looked up"
-    if form is None:
-        rule = "what has no known factors is looked up"
-    elif work.products >= SMALL:
-        compute_type, rule = _decided(form, work)
     return Plan(
         f"{work.operation} through {name}: {subject.types}, {work.size}, up to {get_num_threads()} threads",
         tuple(_candidates(work, subject, form)),
         f"factored {compute_type}" if compute_type else looked_up,
-        rule,
+        _rule(form, work),
     )
 
 
@@ -111,21 +127,50 @@ def usable(form: FactoredTable | None, work: Work) -> dict[str, Sums]:
     return found | {"reference": select("reference")}
 
 
-def _decided(form: FactoredTable, work: Work) -> tuple[str, str]:
-    """What the factors' products are to be made in, empty where products are to be looked up; and why."""
+def _compute_type(form: FactoredTable, work: Work) -> str:
+    """What the factors' products are to be made in; empty where products are to be looked up."""
     if not NATIVE_IS_BUILT:
-        if why := _obstacle(form, "float64", work):
-            return "", why
-        return "float64", "NumPy multiplies faster than it looks up"
+        return "" if _obstacle(form, "float64", work) else "float64"
     if form.native_form is None:
-        return "", _obstacle(form, "native", work)
-    kernels = native_isa(), product_isa()
-    limit, words = WORDS_PER_LOOKUP[kernels], form.native_form.word_products
-    rule = (
-        f"one product is {words:g} exact ones of 16-bit words ({kernels[1]} kernels), and one look-up "
-        f"({kernels[0]}) takes as long as {limit:g} (axsim.engines.cpu.choice.WORDS_PER_LOOKUP)"
+        return ""
+    looked_up, made = picoseconds(form.native_form, work)
+    return "native" if made < looked_up else ""
+
+
+def _rule(form: FactoredTable | None, work: Work) -> str:
+    """What decides, in words."""
+    if work.products < SMALL:
+        return f"fewer than {SMALL} products are looked up (SMALL in {__name__})"
+    if form is None:
+        return "a table without known factors is looked up"
+    if not NATIVE_IS_BUILT:
+        why = _obstacle(form, "float64", work)
+        return f"products are looked up: {why}" if why else "NumPy multiplies faster than it looks up"
+    if form.native_form is None:
+        return f"products are looked up: {_obstacle(form, 'native', work)}"
+    looked_up, made = picoseconds(form.native_form, work)
+    return (
+        f"factors are expected to take {made:.3g} ps a product with {product_isa()} kernels, look-ups "
+        f"{looked_up:.3g} ps with {native_isa()} ones: the constants of {__name__}, measured once on one "
+        "processor; their ratio decides"
     )
-    return ("native" if words < limit else ""), rule
+
+
+def picoseconds(form: IntegerForm, work: Work) -> tuple[float, float]:
+    """What one product of the work takes looked up, and made of factors, by the kernels in use.
+
+    On the processor that the constants were measured on, one thread; the ratio is what counts.
+
+    Args:
+        form: the table's factors as kernels multiply them.
+        work: what is to be computed, of at least one product.
+    """
+    short, long = sorted((work.m, work.n))
+    made = WORDS[product_isa()] * form.word_products + EXPANSION * form.products * (1 / short + 1 / long)
+    if work.depthwise:
+        return DEPTHWISE, made
+    look_up = LOOK_UPS[native_isa()]
+    return look_up.each + look_up.column / long + FEW / short, made
 
 
 def _candidates(work: Work, subject: Subject, form: FactoredTable | None) -> list[Candidate]:
@@ -149,11 +194,10 @@ def _factored(work: Work, form: FactoredTable, compute_type: str) -> Candidate:
     engine = f"factored {compute_type}"
     if why := _obstacle(form, compute_type, work):
         return Candidate(engine, False, why)
-    depth = form.depth(compute_type)
-    count = form.products(compute_type)
-    return Candidate(
-        engine, True, f"{count} exact products each, sums exact for {depth} operand pairs at a time"
-    )
+    note = f"{form.products(compute_type)} exact products each"
+    if (depth := form.depth(compute_type)) < work.k:
+        note += f", summed {depth} operand pairs at a time"
+    return Candidate(engine, True, note)
 
 
 def _obstacle(form: FactoredTable, compute_type: str, work: Work) -> str:

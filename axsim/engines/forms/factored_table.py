@@ -164,7 +164,7 @@ class FactoredTable:
         )
 
 
-# Apart from each other: "auto" knows only the former, so that it never depends on what was searched for before.
+# Apart from each other: "auto" knows only the former, so that no search before a call changes what it takes.
 _known: WeakKeyDictionary[FoldedTable, FactoredTable | None] = WeakKeyDictionary()
 _found: WeakKeyDictionary[FoldedTable, FactoredTable] = WeakKeyDictionary()
 
