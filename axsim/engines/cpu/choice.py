@@ -24,30 +24,51 @@ from axsim.threads import get_num_threads
 ENGINES = ("native", "factored", "reference")
 
 
-class LookUp(NamedTuple):
+class LookUps(NamedTuple):
     """Picoseconds that look-ups take.
 
     Attributes:
-        each: one look-up in a sum over many rows and columns.
-        column: to lay an operand's column of the table out, which then serves the whole longer side.
+        each: for one look-up.
+        column: for an operand of the shorter side, whose column of the table is laid out for the longer one.
+        operand: for an operand of the longer side.
+        sum: for a sum.
     """
 
     each: float
     column: float
+    operand: float
+    sum: float
 
 
-# PLACEHOLDERS. Only ratios matter.
+class Products(NamedTuple):
+    """Picoseconds that exact products of factors take.
+
+    Attributes:
+        word: for one product of 16-bit words; one of bytes is half of it.
+        component: for a number that an operand becomes.
+        sum: for a sum.
+    """
+
+    word: float
+    component: float
+    sum: float
+
+
+# By instruction set. PLACEHOLDER.
 LOOK_UPS = {
-    "portable": LookUp(68, 18000),
-    "avx2": LookUp(43, 14000),
-    "avx512": LookUp(41, 14000),
-    "vbmi": LookUp(43, 0),
-    "neon": LookUp(68, 18000),
+    "portable": LookUps(63, 26000, 550, 920),
+    "avx2": LookUps(36, 17000, 550, 780),
+    "avx512": LookUps(33, 17000, 550, 690),
+    "vbmi": LookUps(44, 1200, 320, 1400),
+    "neon": LookUps(63, 26000, 550, 920),
 }
-WORDS = {"portable": 36.0, "avx2": 17.0, "avx512": 17.0, "avx512vnni": 16.0}
-DEPTHWISE = 215.0
-FEW = 300.0
-EXPANSION = 150.0
+PRODUCTS = {
+    "portable": Products(33, 900, 1500),
+    "avx2": Products(16, 310, 1500),
+    "avx512": Products(16, 310, 1500),
+    "avx512vnni": Products(13, 270, 1500),
+}
+DEPTHWISE = 350.0
 
 # Calls of fewer products are looked up: choosing takes time itself.
 SMALL = 1 << 17
@@ -165,12 +186,28 @@ def picoseconds(form: IntegerForm, work: Work) -> tuple[float, float]:
         form: the table's factors as kernels multiply them.
         work: what is to be computed, of at least one product.
     """
+    made = _total(PRODUCTS[product_isa()], product_amounts(form.word_products, form.products, work))
+    return (DEPTHWISE if work.depthwise else _total(LOOK_UPS[native_isa()], look_up_amounts(work))), made
+
+
+def look_up_amounts(work: Work) -> tuple[float, ...]:
+    """How much of each constant of ``LookUps`` falls to one product."""
     short, long = sorted((work.m, work.n))
-    made = WORDS[product_isa()] * form.word_products + EXPANSION * form.products * (1 / short + 1 / long)
-    if work.depthwise:
-        return DEPTHWISE, made
-    look_up = LOOK_UPS[native_isa()]
-    return look_up.each + look_up.column / long + FEW / short, made
+    return 1, 1 / long, 1 / short, 1 / work.k
+
+
+def product_amounts(words: float, terms: int, work: Work) -> tuple[float, ...]:
+    """How much of each constant of ``Products`` falls to one product.
+
+    Args:
+        words, terms: ``word_products`` and ``products`` of the table's ``IntegerForm``.
+        work: what is to be computed.
+    """
+    return words, terms * (1 / work.m + 1 / work.n), 1 / work.k
+
+
+def _total(constants: tuple[float, ...], amounts: tuple[float, ...]) -> float:
+    return sum(constant * amount for constant, amount in zip(constants, amounts, strict=True))
 
 
 def _candidates(work: Work, subject: Subject, form: FactoredTable | None) -> list[Candidate]:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import axsim
 from axsim.engines.cpu import choice, factored, reference
-from axsim.engines.cpu.choice import LOOK_UPS, WORDS, LookUp
+from axsim.engines.cpu.choice import LOOK_UPS, PRODUCTS, LookUps, Products
 from axsim.engines.factored_sums import FactoredSums
 from axsim.engines.forms import factored_table
 from axsim.engines.forms.folded import fold
@@ -81,19 +81,50 @@ def test_each_instruction_sets_own_constants_decide(
     # Every constant but those of the sets in use would decide otherwise.
     for each, word, expected in ((1e9, 1.0, "factored native"), (1.0, 1e9, "native")):
         monkeypatch.setattr(
-            choice, "LOOK_UPS", {s: LookUp(each if s == look_ups else 1e10 - each, 0) for s in LOOK_UPS}
+            choice,
+            "LOOK_UPS",
+            {s: LookUps(each if s == look_ups else 1e10 - each, 0, 0, 0) for s in LOOK_UPS},
         )
-        monkeypatch.setattr(choice, "WORDS", {s: word if s == products else 1e10 - word for s in WORDS})
+        monkeypatch.setattr(
+            choice, "PRODUCTS", {s: Products(word if s == products else 1e10 - word, 0, 0) for s in PRODUCTS}
+        )
         assert taken(BIG, subject("exact8")) == expected
+
+
+@pytest.mark.parametrize(
+    ("look_ups", "products", "work", "expected"),
+    [
+        (LookUps(7, 0, 0, 0), Products(0, 0, 0), Work(1, 10, 20, 30), (7, 0)),
+        (LookUps(0, 60, 0, 0), Products(0, 0, 0), Work(3, 10, 20, 30), (2, 0)),
+        (LookUps(0, 0, 60, 0), Products(0, 0, 0), Work(1, 30, 20, 10), (6, 0)),
+        (LookUps(0, 0, 0, 60), Products(0, 0, 0), Work(1, 10, 20, 30), (3, 0)),
+        (LookUps(0, 0, 0, 0), Products(8, 0, 0), Work(1, 10, 20, 30), (0, 8 * 2.5)),
+        (LookUps(0, 0, 0, 0), Products(0, 60, 0), Work(1, 10, 20, 30), (0, 3 * (6 + 2))),
+        (LookUps(0, 0, 0, 0), Products(0, 0, 60), Work(1, 10, 20, 30), (0, 3)),
+        (LookUps(7, 0, 0, 0), Products(0, 0, 0), Work(9, 10, 9, 1, 3, True), (choice.DEPTHWISE, 0)),
+    ],
+)
+def test_what_the_constants_count_for(
+    monkeypatch: pytest.MonkeyPatch,
+    look_ups: LookUps,
+    products: Products,
+    work: Work,
+    expected: tuple[float, float],
+) -> None:
+    use(monkeypatch, "avx2", "avx512")
+    monkeypatch.setattr(choice, "LOOK_UPS", {"avx2": look_ups})
+    monkeypatch.setattr(choice, "PRODUCTS", {"avx512": products})
+    two_words_one_byte = form_of(2, 1)
+    assert choice.picoseconds(two_words_one_byte, work) == pytest.approx(expected)
 
 
 def test_all_that_the_compiled_module_reports_has_constants(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(LOOK_UPS) == set(LOOK_UP_SETS)
-    assert set(WORDS) == set(PRODUCT_SETS)
+    assert set(PRODUCTS) == set(PRODUCT_SETS)
     for isa in runnable_isas():
         monkeypatch.setenv("AXSIM_ISA", isa)
         assert _native.isa() in LOOK_UPS
-        assert _native.gemm_isa() in WORDS
+        assert _native.gemm_isa() in PRODUCTS
         assert taken(BIG, subject("exact8")) == "factored native"  # one exact product, on every processor
         assert taken(BIG, subject("96D")) == "native"  # more than twenty
 
