@@ -1,6 +1,5 @@
 #include "common/isa.h"
 
-#include <atomic>
 #include <cstdlib>
 #include <stdexcept>
 
@@ -64,9 +63,6 @@ const char *forced() {
     return name != nullptr && *name != '\0' ? name : nullptr;
 }
 
-constexpr int none = -1;
-std::atomic<int> preferred{none};
-
 }  // namespace
 
 bool has_vnni() {
@@ -82,15 +78,6 @@ std::vector<std::string> runnable_isas() {
     for (const Named &known : kBestFirst)
         if (runs(known.isa)) names.emplace_back(known.name);
     return names;
-}
-
-Isa lookup_isa() {
-    const int chosen = preferred.load(std::memory_order_relaxed);
-    return chosen == none || forced() ? isa() : static_cast<Isa>(chosen);
-}
-
-void prefer_isa(const std::string &name) {
-    preferred.store(name.empty() ? none : static_cast<int>(named(name)), std::memory_order_relaxed);
 }
 
 Isa isa() {
