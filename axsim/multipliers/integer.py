@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from axsim.circuits.operands import as_integers
-from axsim.tables.cache import cached_table
 from axsim.tables.metrics import Figure, Metrics, compute
 from axsim.tables.product import ProductTable
 
@@ -27,13 +26,12 @@ class Multiplier:
         name: the name it is listed under.
         a_bits, b_bits: operand widths; ``a`` is the left operand.
         signed: whether operands are two's complement.
-        simulate: makes the product table afresh, past the cache.
+        simulate: makes the product table.
         make_netlist: makes the gate-level circuit, if there is one.
         aliases: other names for it.
         source, citation: where it comes from, and the paper to cite.
         published: figures that the circuit's authors print, by their labels (``"MAE"``, ``"WCE%"``,
             ``"PDK45_PWR"`` ...), each with ``"text"``, ``"value"`` and ``"unit"``; None if they print none.
-        cached: whether the table is kept in the user's cache directory.
 
     >>> import axsim.multipliers
     >>> l40 = axsim.multipliers.get("L40")
@@ -53,12 +51,11 @@ class Multiplier:
     source: str = ""
     citation: str = ""
     published: Mapping[str, Figure] | None = None
-    cached: bool = True
 
     @cached_property
     def table(self) -> ProductTable:
-        """All products; simulated or read from the cache on first use."""
-        return cached_table(self.name, self.simulate) if self.cached else self.simulate()
+        """All products; simulated on first use."""
+        return self.simulate()
 
     @property
     def error_table(self) -> NDArray[np.int32]:
