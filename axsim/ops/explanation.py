@@ -7,12 +7,14 @@ from typing import Any
 from axsim.engines.backend import accept
 from axsim.engines.plan import Plan
 from axsim.engines.shapes.geometry import geometry
+from axsim.entrance import entrance
 from axsim.multipliers import Multiplier
 from axsim.ops import integer
 from axsim.ops.operations import Mult, matrices, resolve
 from axsim.ops.options import Options, Quantization
 
 
+@entrance
 def explain(
     a: Any,
     b: Any,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from axsim.engines.backend import accept
 from axsim.engines.shapes.geometry import geometry
+from axsim.entrance import entrance
 from axsim.multipliers import FloatMultiplier, Multiplier, get
 from axsim.ops import floating, integer
 from axsim.ops.options import Options, Quantization
@@ -19,6 +20,7 @@ Array = NDArray[Any]
 Mult = str | Multiplier | FloatMultiplier
 
 
+@entrance
 def multiply(
     a: Any,
     b: Any,
@@ -57,6 +59,7 @@ def multiply(
         return accepted.wrap(kind.multiply(accepted.backend, multiplier, a, b, options))
 
 
+@entrance
 def matmul(
     a: Any,
     b: Any,
@@ -111,6 +114,7 @@ def matmul(
         return accepted.wrap(out[..., 0] if column else out)
 
 
+@entrance
 def conv2d(
     x: Any,
     w: Any,

@@ -38,6 +38,9 @@ bool runs(Isa which) {
 }
 
 Isa best() {
+#if defined(__x86_64__)
+    __builtin_cpu_init();  // static objects may be made before the compiler's own
+#endif
     for (const Named &known : kBestFirst)
         if (runs(known.isa)) return known.isa;
     return Isa::portable;
@@ -63,6 +66,9 @@ const char *forced() {
     const char *name = std::getenv("AXSIM_ISA");
     return name != nullptr && *name != '\0' ? name : nullptr;
 }
+
+// Not a static object of a function: a child that was forked while another thread made it would wait for ever.
+const Isa best_isa = best();
 
 constexpr int none = -1;
 std::atomic<int> preferred{none};
@@ -95,8 +101,7 @@ void prefer_isa(const std::string &name) {
 
 Isa isa() {
     if (const char *name = forced()) return named(name);
-    static const Isa chosen = best();
-    return chosen;
+    return best_isa;
 }
 
 }  // namespace axsim
