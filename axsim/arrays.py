@@ -79,8 +79,15 @@ def _checked_ndarray(name: str, array: Any) -> NDArray[Any]:
     )
 
 
+def is_masked(array: object) -> bool:
+    """Whether it is a masked array."""
+    # Where NumPy's module has not been loaded, there is none; asking for it would load it.
+    kind = getattr(sys.modules.get("numpy.ma.core"), "MaskedArray", ())
+    return isinstance(array, kind)
+
+
 def _refuse_masks(name: str, values: Any) -> None:
-    if isinstance(values, np.ma.MaskedArray):
+    if is_masked(values):
         raise TypeError(
             f"{name} is a masked array, whose mask would be ignored; fill it first: {name}.filled(0)"
         )

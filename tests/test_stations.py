@@ -17,7 +17,7 @@ import axsim
 PACKAGE = Path(axsim.__file__).parent
 # Parts in one line do not import each other.
 ROW = (
-    ("_native", "arrays", "errors", "files", "once", "progress", "threads"),
+    ("_native", "arrays", "errors", "files", "forks", "once", "progress", "threads"),
     ("results", "quantization", "entrance"),
     ("circuits",),
     ("tables",),

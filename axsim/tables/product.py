@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from axsim.arrays import as_array
+from axsim.arrays import as_array, is_masked
 from axsim.circuits.operands import operand_range
 from axsim.once import cached_property
 
@@ -196,7 +196,7 @@ class ProductTable:
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, np.ndarray):
-            return not isinstance(other, np.ma.MaskedArray) and bool(np.array_equal(self.values, other))
+            return not is_masked(other) and bool(np.array_equal(self.values, other))
         return self._key() == other._key() if isinstance(other, ProductTable) else NotImplemented
 
     def __hash__(self) -> int:
