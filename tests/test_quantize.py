@@ -178,3 +178,26 @@ def test_params_cannot_be_changed() -> None:
         params.scale[0] = 2
     with pytest.raises(AttributeError):
         params.qmin = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("qmin", lambda: QuantParams(0.1, 0, -128.0, 127)),
+        ("qmax", lambda: QuantParams(0.1, 0, -128, 127.0)),
+        ("qmin", lambda: QuantParams(0.1, 0, "0", 127)),
+        ("axis", lambda: QuantParams([0.1], [0], 0, 255, 0.0)),
+        ("bits", lambda: affine(np.ones(3), 8.0)),
+        ("bits", lambda: symmetric(np.ones(3), np.float64(8))),
+        ("axis", lambda: affine(np.ones(3), axis=0.0)),
+    ],
+)
+def test_what_is_no_integer_is_refused(name: str, call: Any) -> None:
+    with pytest.raises(TypeError, match=f"^{name} is .*expected an integer"):
+        call()
+
+
+def test_numpys_integers_are_integers() -> None:
+    params = QuantParams(np.float32(0.5), np.int8(0), np.int64(-128), np.array(127), None)
+    assert (params.qmin, params.qmax, type(params.qmin), type(params.qmax)) == (-128, 127, int, int)
+    assert quantize(np.ones(2), params).tolist() == [2, 2]
