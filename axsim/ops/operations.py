@@ -241,7 +241,7 @@ def matrices(a: Array, b: Right, b_quant: Quantization) -> tuple[Array, Right]:
 
 def _column(b: Right) -> Right:
     if isinstance(b, Weights):
-        return b.keep("column", b.column)
+        return b.column()
     return b[:, None]
 
 
