@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from axsim.multipliers.evoapprox import evoapprox
+from axsim.multipliers.evoapprox_more import evoapprox_more
 from axsim.multipliers.families import FAMILIES
 from axsim.multipliers.float_multiplier import FloatMultiplier
 from axsim.multipliers.float_tables import FILE, float_plan
@@ -34,7 +35,7 @@ def plan(names: Iterable[str] = ()) -> Plan:
     {'evoapprox8b.h5': ['mul8u_L40'], 'families.h5': ['drum8_4']}
     """
     multipliers = {
-        "evoapprox8b.h5": list(evoapprox().values()),
+        "evoapprox8b.h5": [*evoapprox().values(), *evoapprox_more().values()],
         "families.h5": [member for family in FAMILIES for member in family.example_members()],
     }
     whole: Plan = {

@@ -43,6 +43,20 @@ def _multiplier(name: str, circuit: dict[str, Any], citation: str) -> Multiplier
         source="; ".join(circuit["source"]),
         citation=citation,
         published=circuit["published"],
+        operand_order=published_order(*circuit["parameters"]),
+    )
+
+
+def published_order(first: str, second: str) -> str:
+    """Which operand is which in the published files, whose C function has these parameters, in this order.
+
+    >>> print(published_order("B", "A"))
+    a, the left operand, is the first parameter of the published C function, which that file calls B, and the
+    port B of the published Verilog file; b is A in both.
+    """
+    return (
+        "a, the left operand, is the first parameter of the published C function, which that file calls "
+        f"{first}, and the port {first.upper()} of the published Verilog file; b is {second.upper()} in both."
     )
 
 

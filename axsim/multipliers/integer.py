@@ -34,6 +34,7 @@ class Multiplier:
         published: figures that the circuit's authors print, by their labels (``"MAE"``, ``"WCE%"``,
             ``"PDK45_PWR"`` ...), each with ``"text"``, ``"value"`` and ``"unit"``; None if they print none.
         cached: whether the table is kept in the user's cache directory.
+        operand_order: which operand is the left one in the files that it was published in, or "".
 
     >>> import axsim.multipliers
     >>> l40 = axsim.multipliers.get("L40")
@@ -54,6 +55,7 @@ class Multiplier:
     citation: str = ""
     published: Mapping[str, Figure] | None = None
     cached: bool = True
+    operand_order: str = ""
 
     @cached_property
     def table(self) -> ProductTable:

@@ -16,6 +16,7 @@ from axsim.circuits import Netlist
 from axsim.errors import UnknownMultiplierError
 from axsim.multipliers import floating
 from axsim.multipliers.evoapprox import evoapprox
+from axsim.multipliers.evoapprox_more import evoapprox_more
 from axsim.multipliers.families import FAMILIES, resolve
 from axsim.multipliers.float_multiplier import FloatMultiplier
 from axsim.multipliers.integer import Multiplier
@@ -66,7 +67,7 @@ def list_multipliers() -> tuple[str, ...]:
     ('mul8u_1JFF', 'mul8u_96D', 'mul8u_12N4')
     """
     families = (member.name for family in FAMILIES for member in family.example_members())
-    built_in = [*evoapprox(), *families, *floating.float_names()]
+    built_in = [*evoapprox(), *evoapprox_more(), *families, *floating.float_names()]
     with _lock:
         kept = [name for name in built_in if name.lower() not in _registered]
         return (*kept, *(multiplier.name for multiplier in _registered.values()))
@@ -134,14 +135,20 @@ def _canonical(name: str) -> str:
 @cache
 def _aliases() -> dict[str, str]:
     circuits = {
-        alias.lower(): name.lower() for name, circuit in evoapprox().items() for alias in circuit.aliases
+        alias.lower(): name.lower() for name, circuit in _published().items() for alias in circuit.aliases
     }
     return {"exact": "exact8", **circuits}
 
 
+@cache
+def _published() -> dict[str, Multiplier]:
+    """All circuits of EvoApprox8b."""
+    return {**evoapprox(), **evoapprox_more()}
+
+
 @lru_cache(maxsize=256)  # a sweep over a family's parameters need not keep every table
 def _built_in(key: str) -> Multiplier | None:
-    by_key = {name.lower(): multiplier for name, multiplier in evoapprox().items()}
+    by_key = {name.lower(): multiplier for name, multiplier in _published().items()}
     return by_key.get(key) or resolve(key)
 
 
@@ -157,7 +164,7 @@ def _hint(name: str) -> str:
     if "[" in name:
         return "a float multiplier is written format[multiplier], as in float32[L40], bfloat16[drum8_4]"
     known = {n.lower(): n for n in list_multipliers()}
-    known |= {alias.lower(): alias for circuit in evoapprox().values() for alias in circuit.aliases}
+    known |= {alias.lower(): alias for circuit in _published().values() for alias in circuit.aliases}
     plain = name.lower().replace("-", "").replace("_", "")
     near = [known[key] for key in known if key.replace("_", "").startswith(plain)][:3]
     near = near or [known[key] for key in get_close_matches(name.lower(), known)]
