@@ -11,7 +11,7 @@ array([[25600]], dtype=int32)
 from __future__ import annotations
 
 from axsim import quantize
-from axsim.multipliers import FloatMultiplier, Multiplier, get, list_multipliers, register
+from axsim.multipliers import FloatMultiplier, Multiplier, get, list_multipliers, read, register
 from axsim.ops import conv2d, explain, matmul, multiply
 from axsim.threads import get_num_threads, set_num_threads
 
@@ -29,6 +29,7 @@ __all__ = [
     "matmul",
     "multiply",
     "quantize",
+    "read",
     "register",
     "set_num_threads",
 ]

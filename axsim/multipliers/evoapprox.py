@@ -25,10 +25,20 @@ def evoapprox() -> Mapping[str, Multiplier]:
     >>> evoapprox()["mul8u_L40"].aliases
     ('L40',)
     """
-    library = json.loads((files("axsim.multipliers") / "evoapprox8b.json").read_text(encoding="utf-8"))
+    library = _library()
     return {
         name: _multiplier(name, circuit, library["citation"]) for name, circuit in library["circuits"].items()
     }
+
+
+def fingerprints() -> dict[str, str]:
+    """SHA-256 of each product table -> the circuit's name."""
+    return {circuit["sha256"]: name for name, circuit in _library()["circuits"].items()}
+
+
+@cache
+def _library() -> Any:
+    return json.loads((files("axsim.multipliers") / "evoapprox8b.json").read_text(encoding="utf-8"))
 
 
 def _multiplier(name: str, circuit: dict[str, Any], citation: str) -> Multiplier:

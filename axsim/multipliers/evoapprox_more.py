@@ -33,11 +33,25 @@ def evoapprox_more() -> Mapping[str, Multiplier]:
     >>> list(evoapprox_more())[-1], evoapprox_more()["mul8s_1KV8"].published["PDK45_PWR"]["text"]
     ('mul8s_1L2H', '0.425')
     """
-    library = json.loads((_FOLDER / "evoapprox8b_more.json").read_text(encoding="utf-8"))
+    library = _library()
     return {
         name: _multiplier(name, circuit, library["citations"][circuit["citation"]])
         for name, circuit in library["circuits"].items()
     }
+
+
+def fingerprints() -> dict[str, str]:
+    """SHA-256 of each product table -> the circuits' names, with commas between those of one function."""
+    found: dict[str, str] = {}
+    for name, circuit in _library()["circuits"].items():
+        sha256 = circuit["sha256"]
+        found[sha256] = f"{found[sha256]}, {name}" if sha256 in found else name
+    return found
+
+
+@cache
+def _library() -> Any:
+    return json.loads((_FOLDER / "evoapprox8b_more.json").read_text(encoding="utf-8"))
 
 
 def _multiplier(name: str, circuit: dict[str, Any], citation: str) -> Multiplier:

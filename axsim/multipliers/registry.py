@@ -33,7 +33,8 @@ def get(name: str | Multiplier | FloatMultiplier) -> Multiplier | FloatMultiplie
     EvoApprox8b circuits answer to ``"L40"`` and ``"mul8u_L40"``. Families have their parameters in the name
     (n is the width, up to 8; n + m up to 16): ``exact{n}``, ``exact{n}x{m}``, ``exact{n}s`` (signed),
     ``trunc{n}_{k}``, ``bam{n}_h{h}_v{v}``, ``drum{n}_{k}``, ``mitchell{n}``, ``kulkarni{n}``. ``exact`` is
-    ``exact8``. Float multipliers (``axfpm``, ``float32[L40]``): see ``axsim.multipliers.floating``.
+    ``exact8``. A name with ``~`` at its end, ``L40~``, means the operands exchanged. Float multipliers
+    (``axfpm``, ``float32[L40]``): see ``axsim.multipliers.floating``.
 
     Raises:
         UnknownMultiplierError: nothing has that name (the message suggests near ones), or a parameter is out
@@ -53,7 +54,7 @@ def get(name: str | Multiplier | FloatMultiplier) -> Multiplier | FloatMultiplie
         )
     key = _canonical(name)
     with _lock:
-        found = _registered.get(key) or _built_in(key) or floating.resolve(name)
+        found = _registered.get(key) or _swapped(key) or _built_in(key) or floating.resolve(name)
     if found is None:
         raise UnknownMultiplierError(f"no multiplier is called {name!r}; {_hint(name)}")
     return found
@@ -148,8 +149,17 @@ def _published() -> dict[str, Multiplier]:
 
 @lru_cache(maxsize=256)  # a sweep over a family's parameters need not keep every table
 def _built_in(key: str) -> Multiplier | None:
+    if key.endswith("~"):
+        inner = _built_in(_canonical(key[:-1]))
+        return inner and inner.swapped()
     by_key = {name.lower(): multiplier for name, multiplier in _published().items()}
     return by_key.get(key) or resolve(key)
+
+
+def _swapped(key: str) -> Multiplier | None:
+    """The registered multiplier ``key``, less its ~, with its operands exchanged."""
+    registered = _registered.get(_canonical(key[:-1])) if key.endswith("~") else None
+    return registered and registered.swapped()
 
 
 def _is_taken(name: str) -> bool:
