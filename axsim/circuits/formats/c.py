@@ -132,7 +132,11 @@ class _Reader:
             f for f in functions.values() if len(f.parameters) == 2 and f.name not in called and f.type.bits
         ]
         stem = self._options.path.stem if self._options.path else ""
-        for choose in (lambda f: f.name == stem, lambda f: named(f.name) is not None):
+        for choose in (
+            lambda f: f.name == stem,
+            lambda f: named(f.name) is not None,
+            lambda f: bool(self._parser.called([f]) & functions.keys()),  # others are helpers left over
+        ):
             if len(found) > 1 and any(map(choose, found)):
                 found = [f for f in found if choose(f)]
         if not found:

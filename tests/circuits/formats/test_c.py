@@ -215,6 +215,8 @@ def test_several_functions_that_may_be_meant() -> None:
     text = "uint8_t mul4u_1(uint8_t a, uint8_t b) {return a;} uint8_t other(uint8_t a, uint8_t b) {return b;}"
     assert c.read(text).name == "mul4u_1"
     assert c.read(text, ReadOptions(path=Path("other.c"))).name == "other"
+    helpers = "uint8_t g(uint8_t a, uint8_t b) {return a;} uint8_t unused(uint8_t a, uint8_t b) {return b;}"
+    assert c.read(helpers + "uint8_t f(uint8_t a, uint8_t b) {return g(a, b);}").name == "f"
     both = text.replace("other", "mul4u_2")
     with pytest.raises(NetlistFileError, match="mul4u_1, mul4u_2 may be the circuit: say which by top="):
         c.read(both)
