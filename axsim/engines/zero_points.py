@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from axsim.engines.geometry import Geometry
+from axsim.engines.shapes.geometry import Geometry
 
 Ints = NDArray[Any]
 Zero = NDArray[np.int64] | None

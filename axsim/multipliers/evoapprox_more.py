@@ -65,7 +65,6 @@ def _multiplier(name: str, circuit: dict[str, Any], citation: str) -> Multiplier
         source="; ".join(circuit["source"]),
         citation=citation,
         published=circuit["published"],
-        cached=False,  # reading it takes no longer than reading the cache
         operand_order=published_order(*circuit["parameters"]),
     )
 

@@ -20,7 +20,8 @@ from axsim.circuits.formats.options import ReadOptions
 from axsim.errors import NetlistError, NetlistFileError
 from axsim.multipliers.closeness import Closeness, measure, table_patterns
 from axsim.multipliers.integer import Multiplier
-from axsim.multipliers.reading import Reading, table_facts
+from axsim.multipliers.known import table_facts
+from axsim.multipliers.reading import Reading
 from axsim.tables.formats.figures import published_figures
 from axsim.tables.product import MAX_INPUT_BITS, ProductTable
 
@@ -167,7 +168,6 @@ def _of_table(table: ProductTable, kind: str, options: ReadOptions, name: str) -
         signed=table.signed,
         simulate=partial(_same, table),
         source=str(options.path or kind),
-        cached=False,
         reading=reading,
     )
 
@@ -213,7 +213,6 @@ def _of_netlist(
         make_netlist=partial(_same, netlist),
         source=str(options.path or kind),
         published=figures or None,
-        cached=False,
         reading=reading,
     )
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from axsim.multipliers.formats import FLOAT32, FloatFormat, Rounding
+from axsim.multipliers.float_formats import FLOAT32, FloatFormat, Rounding
 from axsim.multipliers.significand import SignificandMultiplier
 
 Normaliser = Literal["leading-one", "published"]

@@ -11,14 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING
 
 from axsim.multipliers import significand as sig
+from axsim.multipliers.float_formats import BFLOAT16, FLOAT16, FLOAT32, FloatFormat
 from axsim.multipliers.float_multiplier import IEEE_754, FloatMultiplier, SpecialValues
-from axsim.multipliers.formats import BFLOAT16, FLOAT16, FLOAT32, FloatFormat
-
-if TYPE_CHECKING:
-    from axsim.multipliers.integer import Multiplier
+from axsim.multipliers.integer import Multiplier
 
 __all__ = [
     "BFLOAT16",
@@ -116,19 +113,20 @@ def float_names() -> tuple[str, ...]:
     return tuple(_NAMED)
 
 
-def resolve(name: str) -> FloatMultiplier | None:
+def resolve(name: str, get: Callable[[str], Multiplier | FloatMultiplier]) -> FloatMultiplier | None:
     """The float multiplier called ``name``, or None if it is not the name of one.
 
-    Names are case-insensitive. In ``format[multiplier]`` the integer multiplier is looked up in the registry
-    when the name is first used.
+    Names are case-insensitive. In ``format[multiplier]`` the multiplier in brackets is what ``get`` makes of
+    its name.
 
     Raises:
         UnknownMultiplierError: the multiplier in brackets is unknown.
         ValueError: the multiplier in brackets is not unsigned 8x8.
 
-    >>> resolve("axfpm")(1.5, 1.5), resolve("float32")(1.5, 1.5), resolve("L40")
+    >>> from axsim.multipliers import get
+    >>> resolve("axfpm", get)(1.5, 1.5), resolve("float32[exact8]", get)(1.5, 1.5), resolve("L40", get)
     (np.float32(3.0), np.float32(2.25), None)
-    >>> resolve("axfpm")(2.0, 3.0), resolve("axfpm")(3.0, 2.0)  # operands do not commute
+    >>> resolve("axfpm", get)(2.0, 3.0), resolve("axfpm", get)(3.0, 2.0)  # operands do not commute
     (np.float32(8.0), np.float32(12.0))
     """
     lowered = name.strip().lower()
@@ -140,9 +138,7 @@ def resolve(name: str) -> FloatMultiplier | None:
         return None
     if brackets is None:
         return _exact(fmt)
-    from axsim.multipliers.registry import get
-
-    integer: Multiplier | FloatMultiplier = get(brackets[2])
+    integer = get(brackets[2])
     if isinstance(integer, FloatMultiplier):
         raise ValueError(
             f"{name}: {integer.name} is a float multiplier, expected an integer one in the brackets"

@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from axsim.circuits.formats.buses import with_operands
 from axsim.circuits.operands import as_integers
-from axsim.tables.cache import cached_table
 from axsim.tables.metrics import Figure, Metrics, compute
 from axsim.tables.product import MAX_INPUT_BITS, MAX_OUT_BITS, ProductTable
 
@@ -29,13 +28,12 @@ class Multiplier:
         name: the name it is listed under.
         a_bits, b_bits: operand widths; ``a`` is the left operand.
         signed: whether operands are two's complement.
-        simulate: makes the product table afresh, past the cache.
+        simulate: makes the product table.
         make_netlist: makes the gate-level circuit, if there is one.
         aliases: other names for it.
         source, citation: where it comes from, and the paper to cite.
         published: figures that the circuit's authors print, by their labels (``"MAE"``, ``"WCE%"``,
             ``"PDK45_PWR"`` ...), each with ``"text"``, ``"value"`` and ``"unit"``; None if they print none.
-        cached: whether the table is kept in the user's cache directory.
         reading: what was concluded when it was read from a file; None for one that was not.
         operand_order: which operand is the left one in the files that it was published in, or "".
 
@@ -57,14 +55,13 @@ class Multiplier:
     source: str = ""
     citation: str = ""
     published: Mapping[str, Figure] | None = None
-    cached: bool = True
     reading: Reading | None = None
     operand_order: str = ""
 
     @cached_property
     def table(self) -> ProductTable:
-        """All products; simulated or read from the cache on first use."""
-        return cached_table(self.name, self.simulate) if self.cached else self.simulate()
+        """All products; simulated on first use."""
+        return self.simulate()
 
     @property
     def error_table(self) -> NDArray[np.int32]:
@@ -134,7 +131,6 @@ class Multiplier:
             make_netlist=partial(_exchanged, self.make_netlist) if self.make_netlist else None,
             aliases=(),
             source=f"{self.source}; operands exchanged",
-            cached=False,
             reading=None,
             operand_order=f"The operands are exchanged: b here is the left operand of {self.name}.",
         )

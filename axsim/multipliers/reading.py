@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from functools import cache
 
-import numpy as np
-
-from axsim.multipliers import evoapprox, evoapprox_more
 from axsim.multipliers.closeness import Closeness, Distance
-from axsim.multipliers.families import FAMILIES
-from axsim.tables.product import ProductTable
 
 _ADDER = 0.5  # relative distance to a+b below which a circuit can be an adder
 
@@ -128,33 +121,6 @@ class Reading:
         listed = "; ".join(f"{_spelled(one)} {_figure(one)}" for one in others)
         where = f" (on {self.sampled} operand pairs)" if self.sampled else ""
         return f"Mean error against a*b{where}: as chosen {_figure(self.chosen)}; other readings: {listed}."
-
-
-def table_facts(table: ProductTable) -> dict[str, object]:
-    """Fingerprint, symmetry and known names of a table, as arguments of :class:`Reading`."""
-    known = known_tables()
-    exchanged = hashlib.sha256(np.ascontiguousarray(table.values.T).tobytes()).hexdigest()
-    return {
-        "symmetric": table.symmetric,
-        "sha256": table.sha256,
-        "known": known.get(table.sha256, ""),
-        "known_exchanged": known.get(exchanged, ""),
-    }
-
-
-@cache
-def known_tables() -> dict[str, str]:
-    """SHA-256 of the tables of built-in multipliers -> their names.
-
-    >>> known_tables()["0c6fd3441f139fb52cb64129eeb8b9cf866d6d095563d74639bd7459d183a8c1"]
-    'mul8u_1JFF, exact8'
-    """
-    found = {**evoapprox.fingerprints(), **evoapprox_more.fingerprints()}
-    for family in FAMILIES:
-        for member in family.example_members():
-            sha256 = member.table.sha256
-            found[sha256] = f"{found[sha256]}, {member.name}" if sha256 in found else member.name
-    return found
 
 
 def _spelled(distance: Distance) -> str:

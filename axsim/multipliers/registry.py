@@ -54,7 +54,7 @@ def get(name: str | Multiplier | FloatMultiplier) -> Multiplier | FloatMultiplie
         )
     key = _canonical(name)
     with _lock:
-        found = _registered.get(key) or _swapped(key) or _built_in(key) or floating.resolve(name)
+        found = _registered.get(key) or _swapped(key) or _built_in(key) or floating.resolve(name, get)
     if found is None:
         raise UnknownMultiplierError(f"no multiplier is called {name!r}; {_hint(name)}")
     return found
@@ -114,7 +114,6 @@ def register(
         simulate=partial(_same, table),
         make_netlist=partial(_same, product) if isinstance(product, Netlist) else None,
         source="registered",
-        cached=False,
     )
     with _lock:
         if not overwrite and _is_taken(name):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import product
 
-from axsim.engines.cuda.floats import TILES
-from axsim.engines.cuda.gather_plan import Sums, Variant, variants
+from axsim.engines.gpu.floats.engine import TILES
+from axsim.engines.gpu.gather.plan import Sums, Variant, variants
 from tests.cuda_emulator.emulated_runtime import AMPERE, GAMING, HOPPER, TURING
 
 Defines = Mapping[str, int | str]

@@ -238,15 +238,6 @@ def test_register_signed_products() -> None:
         assert get(name)(-4, 3) == -12
 
 
-def test_registered_tables_are_not_cached(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(name: str, build: object) -> ProductTable:
-        raise AssertionError(name)
-
-    monkeypatch.setattr("axsim.multipliers.integer.cached_table", refuse)
-    assert register("mine", lambda a, b: a * b).table.values[3, 3] == 9
-    monkeypatch.undo()
-
-
 @pytest.mark.parametrize(
     "name", ["L40", "mul8u_l40", "exact", "exact8x8", "Trunc8_3", "drum5_3", "mine", "MINE"]
 )

@@ -1,0 +1,176 @@
+"""How real numbers become integers: values, apart from the arrays that they are for.
+
+``x ~ scale * (q - zero_point)``. ``axsim.quantize`` makes integers by them, and says where the scheme comes
+from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class QuantParams:
+    """How real numbers became integers: ``x ~ scale * (q - zero_point)``.
+
+    Attributes:
+        scale: float64, positive; without axes, or (channels,) if there is an ``axis``.
+        zero_point: int64 of the same shape, from qmin to qmax.
+        qmin, qmax: the integers in use. They decide the dtype: int8 if qmin < 0, else uint8.
+        axis: the axis of the array whose entries have parameters of their own; None: one pair for all.
+
+    Raises:
+        ValueError: a scale is not a positive, finite number; a zero point or the range does not fit 8 bits;
+            or the shapes differ.
+
+    >>> QuantParams(0.5, 3, 0, 255)
+    QuantParams(scale=array(0.5), zero_point=array(3), qmin=0, qmax=255, axis=None)
+    """
+
+    scale: Float
+    zero_point: NDArray[np.int64]
+    qmin: int
+    qmax: int
+    axis: int | None = None
+
+    def __init__(
+        self, scale: ArrayLike, zero_point: ArrayLike, qmin: int, qmax: int, axis: int | None = None
+    ) -> None:
+        scales, zeros = np.array(scale, np.float64), np.array(zero_point)
+        if zeros.dtype.kind not in "iu":
+            raise ValueError(f"zero_point is {zero_point!r}, expected integers")
+        if scales.shape != zeros.shape or scales.ndim != (axis is not None):
+            wanted = "no axes, as axis is None" if axis is None else f"one axis each, as axis={axis}"
+            raise ValueError(
+                f"scale has shape {scales.shape} and zero_point {zeros.shape}, expected {wanted}"
+            )
+        if not (np.isfinite(scales) & (scales > 0)).all():
+            raise ValueError(f"scale is {scale!r}, expected positive, finite numbers")
+        if not (-128 <= qmin <= 0 < qmax <= (127 if qmin < 0 else 255)):
+            raise ValueError(
+                f"qmin={qmin}, qmax={qmax}: expected a range in 0 to 255 or in -128 to 127, with 0"
+            )
+        if not ((qmin <= zeros) & (zeros <= qmax)).all():
+            raise ValueError(f"zero_point is {zero_point!r}, expected {qmin} to {qmax}")
+        zeros = zeros.astype(np.int64)
+        scales.flags.writeable = zeros.flags.writeable = False
+        for name, value in (
+            ("scale", scales), ("zero_point", zeros), ("qmin", qmin), ("qmax", qmax), ("axis", axis)
+        ):  # fmt: skip
+            object.__setattr__(self, name, value)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The integers' dtype: int8 or uint8."""
+        return np.dtype(np.int8 if self.qmin < 0 else np.uint8)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How a float operand is quantised by its own range; beside it stand ``QuantParams``, which are given.
+
+    Attributes:
+        centred: the zero point is 0, as ``axsim.quantize.symmetric`` makes it; else as ``affine`` does.
+        qmin, qmax: the integers in use; int8 if qmin < 0, else uint8.
+        bits: their width.
+    """
+
+    centred: bool
+    qmin: int
+    qmax: int
+    bits: int
+
+    @classmethod
+    def affine(cls, bits: int, *, signed: bool) -> Rule:
+        """As ``axsim.quantize.affine``."""
+        return cls(False, *integer_range(bits, signed), bits)
+
+    @classmethod
+    def symmetric(cls, bits: int) -> Rule:
+        """As ``axsim.quantize.symmetric``."""
+        qmax = integer_range(bits, True)[1]
+        return cls(True, -qmax, qmax, bits)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The integers' dtype."""
+        return np.dtype(np.int8 if self.qmin < 0 else np.uint8)
+
+    def params(self, low: Float, high: Float) -> QuantParams:
+        """The parameters for numbers from ``low`` to ``high``, float64 without axes."""
+        low, high = np.minimum(low, 0.0), np.maximum(high, 0.0)
+        if self.centred:
+            return symmetric_params(np.maximum(-low, high), self.bits, axis=None)
+        return affine_params(low, high, self.bits, signed=self.qmin < 0, axis=None)
+
+
+def affine_params(low: Float, high: Float, bits: int, *, signed: bool, axis: int | None) -> QuantParams:
+    """The range from ``low`` to ``high``, which holds 0, on all ``bits``-wide integers.
+
+    Args:
+        low, high: float64, without axes, or (channels,) if there is an ``axis``.
+        bits, signed: as for ``integer_range``.
+        axis: as ``QuantParams.axis``.
+
+    >>> params = affine_params(np.array(-2.0), np.array(13.9375), 8, signed=False, axis=None)
+    >>> float(params.scale), int(params.zero_point)
+    (0.0625, 32)
+    """
+    qmin, qmax = integer_range(bits, signed)
+    levels = qmax - qmin
+    scale = _safe_scale(high / levels - low / levels)
+    zero_point = np.clip(np.rint(qmin - low / scale), qmin, qmax).astype(np.int64)
+    return QuantParams(scale, zero_point, qmin, qmax, axis)
+
+
+def symmetric_params(magnitude: Float, bits: int, *, axis: int | None) -> QuantParams:
+    """The range from ``-magnitude`` to ``magnitude`` with 0 in the middle; arguments as ``affine_params``."""
+    qmax = integer_range(bits, True)[1]
+    scale = _safe_scale(magnitude / qmax)
+    return QuantParams(scale, np.zeros(scale.shape, np.int64), -qmax, qmax, axis)
+
+
+def along(values: NDArray[Any], params: QuantParams, array: Any, name: str) -> NDArray[Any]:
+    """Values of ``params``, per channel, shaped so that they broadcast along their axis of ``array``.
+
+    Raises:
+        ValueError: the array, called ``name``, has not the channels that ``params`` is for.
+    """
+    if params.axis is None:
+        return values
+    axis = checked_axis(name, array, params.axis)
+    if array.shape[axis] != len(values):
+        raise ValueError(
+            f"{name} has shape {array.shape}, but params holds {len(values)} channels for axis {params.axis}"
+        )
+    return values.reshape(-1, *[1] * (array.ndim - axis - 1))
+
+
+def checked_axis(name: str, array: Any, axis: int) -> int:
+    """The axis, counted from the front; ValueError if the array, called ``name``, has it not."""
+    if not -array.ndim <= axis < array.ndim:
+        raise ValueError(f"axis is {axis}, but {name} has shape {array.shape}")
+    return axis % int(array.ndim)
+
+
+def not_finite(name: str) -> ValueError:
+    """The error for floats that cannot be quantised."""
+    return ValueError(f"{name} holds NaN or infinity, which no integer stands for; clean or clip it first")
+
+
+def integer_range(bits: int, signed: bool) -> tuple[int, int]:
+    """The least and the greatest integer of that width; ValueError for a width that is not 1 to 8."""
+    if not 1 + signed <= bits <= 8:
+        raise ValueError(f"bits is {bits}, expected {1 + signed} to 8")
+    return (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
+
+
+def _safe_scale(scale: Float) -> Float:
+    """1 for an empty range, and never subnormal: dividing by it must not lose digits or overflow."""
+    return np.where(scale == 0, 1.0, np.maximum(scale, np.finfo(np.float64).tiny))
