@@ -11,7 +11,7 @@ array([[25600]], dtype=int32)
 from __future__ import annotations
 
 from axsim import quantize
-from axsim.multipliers import FloatMultiplier, Multiplier, get, list_multipliers, read, register
+from axsim.multipliers import FloatMultiplier, Multiplier, get, list_multipliers, load_library, read, register
 from axsim.ops import conv2d, explain, matmul, multiply
 from axsim.threads import get_num_threads, set_num_threads
 
@@ -26,6 +26,7 @@ __all__ = [
     "get",
     "get_num_threads",
     "list_multipliers",
+    "load_library",
     "matmul",
     "multiply",
     "quantize",

@@ -11,17 +11,11 @@ from axsim.multipliers.families import FAMILIES
 from axsim.multipliers.float_multiplier import FloatMultiplier
 from axsim.multipliers.float_tables import FILE, float_plan
 from axsim.multipliers.integer import Multiplier
+from axsim.multipliers.library import PUBLISHED_ATTRIBUTES
 from axsim.multipliers.registry import get
 from axsim.tables.build import Plan
 from axsim.tables.factor_library import key, library
 from axsim.tables.store import TableRecord
-
-# Labels of EvoApproxLib, and the attributes that the table files have for them.
-PUBLISHED_ATTRIBUTES = {
-    "PDK45_PWR": "published_power_mW",
-    "PDK45_AREA": "published_area_um2",
-    "PDK45_DELAY": "published_delay_ns",
-}
 
 
 def plan(names: Iterable[str] = ()) -> Plan:

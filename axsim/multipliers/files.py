@@ -117,7 +117,7 @@ def from_text(data: bytes, kind: str, options: ReadOptions, name: str) -> Multip
     module, function = _READERS[kind]
     try:
         reader: Callable[..., Any] = getattr(import_module(module), function)
-        found = reader(data, options)
+        found = reader(_decoded(data) if kind in ("blif", "verilog") else data, options)
     except NetlistFileError:
         raise
     except NetlistError as problem:
@@ -256,6 +256,14 @@ def read_bytes(path: Path) -> bytes:
     if size > MAX_FILE_BYTES:
         raise NetlistFileError(f"the file has {size} bytes, expected at most {MAX_FILE_BYTES}", path=path)
     return path.read_bytes()
+
+
+def _decoded(data: bytes) -> str:
+    """A text in UTF-8, or, where it is none, in Latin-1, which every file is."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
 
 
 def clean_name(text: str) -> str:

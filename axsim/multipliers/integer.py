@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from axsim.circuits.formats.buses import with_operands
 from axsim.circuits.operands import as_integers
+from axsim.circuits.ordered import ordered
 from axsim.tables.metrics import Figure, Metrics, compute
 from axsim.tables.product import MAX_INPUT_BITS, MAX_OUT_BITS, ProductTable
 
@@ -148,4 +148,4 @@ def _transposed(multiplier: Multiplier) -> ProductTable:
 def _exchanged(make_netlist: Callable[[], Netlist]) -> Netlist:
     netlist = make_netlist()
     left, right = netlist.operands
-    return with_operands(netlist, (right, left))
+    return ordered(netlist, (right, left))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache, lru_cache, partial
 from typing import Any
@@ -76,7 +77,7 @@ def list_multipliers() -> tuple[str, ...]:
 
 def register(
     name: str,
-    product: ProductTable | Netlist | NDArray[Any] | Callable[..., Any],
+    product: Multiplier | ProductTable | Netlist | NDArray[Any] | Callable[..., Any],
     *,
     a_bits: int | None = None,
     b_bits: int | None = None,
@@ -87,9 +88,9 @@ def register(
 
     Args:
         name: letters, digits and ``_ . + -``, starting with a letter or digit.
-        product: a ProductTable; a Netlist with two input buses and one output bus; an integer array of shape
-            ``(2**a_bits, 2**b_bits)`` indexed by bit patterns; or a function of two int64 operand arrays of
-            the same shape that returns their products.
+        product: a Multiplier, as :func:`read` returns; a ProductTable; a Netlist with two input buses and one
+            output bus; an integer array of shape ``(2**a_bits, 2**b_bits)`` indexed by bit patterns; or a
+            function of two int64 operand arrays of the same shape that returns their products.
         a_bits, b_bits: operand widths. For a function 8 unless given; otherwise ``product`` says them.
         signed: whether operands are two's complement. For a function or an array False unless given;
             otherwise ``product`` says it.
@@ -103,8 +104,10 @@ def register(
     >>> int(get("no_lsb")(3, 5))
     14
     """
-    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][\w.+-]*", name, re.ASCII):
-        raise ValueError(f"name is {name!r}, expected letters, digits and _ . + -")
+    if isinstance(product, Multiplier):
+        _check_options(product, a_bits=a_bits, b_bits=b_bits, signed=signed)
+        return add(replace(product, name=name, aliases=()), overwrite=overwrite)
+    _check_name(name)
     table = _table(product, a_bits, b_bits, signed)
     multiplier = Multiplier(
         name=name,
@@ -115,13 +118,25 @@ def register(
         make_netlist=partial(_same, product) if isinstance(product, Netlist) else None,
         source="registered",
     )
+    return add(multiplier, overwrite=overwrite)
+
+
+def add(multiplier: Multiplier, *, overwrite: bool = False) -> Multiplier:
+    """Register a multiplier under its own name; errors as for :func:`register`."""
+    name = multiplier.name
+    _check_name(name)
     with _lock:
-        if not overwrite and _is_taken(name):
+        if not overwrite and is_taken(name):
             raise ValueError(
                 f"the name {name!r} is taken by {get(name)}; choose another, or pass overwrite=True"
             )
         _registered[_canonical(name)] = multiplier
     return multiplier
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][\w.+-]*", name, re.ASCII):
+        raise ValueError(f"name is {name!r}, expected letters, digits and _ . + -")
 
 
 def _canonical(name: str) -> str:
@@ -161,7 +176,8 @@ def _swapped(key: str) -> Multiplier | None:
     return registered and registered.swapped()
 
 
-def _is_taken(name: str) -> bool:
+def is_taken(name: str) -> bool:
+    """Whether :func:`get` knows the name."""
     try:
         get(name)
     except UnknownMultiplierError:
@@ -194,12 +210,18 @@ def _table(product: Any, a_bits: int | None, b_bits: int | None, signed: bool | 
         raise TypeError(
             f"product is a {type(product).__name__}, expected a ProductTable, a Netlist, an integer array "
             "or a function of two operand arrays"
-            + ("; axsim.circuits.read_blif reads a file" if isinstance(product, str) else "")
+            + ("; axsim.read reads a file" if isinstance(product, str) else "")
         )
-    for label, given in (("a_bits", a_bits), ("b_bits", b_bits), ("signed", signed)):
-        if given is not None and given != getattr(table, label):
-            raise ValueError(f"{label} is {given}, but the product given has {label} {getattr(table, label)}")
+    _check_options(table, a_bits=a_bits, b_bits=b_bits, signed=signed)
     return table
+
+
+def _check_options(product: ProductTable | Multiplier, **options: int | None) -> None:
+    for label, given in options.items():
+        if given is not None and given != getattr(product, label):
+            raise ValueError(
+                f"{label} is {given}, but the product given has {label} {getattr(product, label)}"
+            )
 
 
 def _same(thing: Any) -> Any:

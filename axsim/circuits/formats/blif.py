@@ -17,9 +17,11 @@ from itertools import count
 from pathlib import Path
 
 from axsim.circuits.builder import Builder
+from axsim.circuits.formats.buses import with_operands
+from axsim.circuits.formats.options import DEFAULTS, ReadOptions
 from axsim.circuits.netlist import CONST0, CONST1, Netlist
 from axsim.circuits.operands import MAX_WIDTH
-from axsim.errors import BlifError, NetlistError
+from axsim.errors import BlifError, NetlistError, NetlistFileError
 from axsim.files import replace_file
 
 _REFUSED = {
@@ -95,6 +97,15 @@ def read_blif(path_or_text: str | os.PathLike[str], *, signed: bool = False) -> 
         return _netlist(_parse(text), signed)
     except NetlistError as error:
         raise BlifError(f"{source}: {error}") from error
+
+
+def read(text: str | bytes, options: ReadOptions = DEFAULTS) -> Netlist:
+    """The circuit of a BLIF text; see :func:`read_blif`."""
+    content = text.decode("utf-8") if isinstance(text, bytes) else text
+    try:
+        return with_operands(_netlist(_parse(content), bool(options.signed)), options.operands)
+    except NetlistFileError as error:
+        raise NetlistFileError(error.what, path=options.path) from error
 
 
 def write_blif(netlist: Netlist, path: str | os.PathLike[str] | None = None) -> str:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from axsim.circuits.builder import Builder
+from axsim.circuits.formats.buses import with_operands
 from axsim.circuits.formats.c_elaborate import Elaborator
 from axsim.circuits.formats.c_expressions import Undefined
 from axsim.circuits.formats.c_syntax import Parser
@@ -110,12 +111,16 @@ class _Reader:
         product = "p" if "p" not in names else "product"
         builder.output(product, self._product(result, widths))
         netlist = _without_inverters(builder.build())
+        # The first parameter is left, even if they are called b and a, where a netlist takes a for it.
+        operands = self._options.operands or names
+        if sorted(operands) != sorted(names):
+            self._fail(f"has the parameters {_listed(names)}, and operands={operands} names others")
         if undefined:
             self._check(builder, undefined, netlist)
         notes = Notes(
             self._function.name, (self._parameters[0].name, self._parameters[1].name), tuple(self._sentences)
         )
-        return netlist, notes
+        return with_operands(netlist, operands), notes
 
     def _top(self) -> Function:
         functions = self._unit.functions
@@ -158,8 +163,6 @@ class _Reader:
         first, second = (p.name or f"operand{i}" for i, p in enumerate(self._parameters, 1))
         if first == second:
             self._fail("has two parameters of one name")
-        if (first, second) == ("b", "a"):  # a netlist's a is its left operand; here the first parameter is
-            return "B", "A"
         return first, second
 
     def _widths(self) -> tuple[int, int]:
@@ -211,26 +214,13 @@ class _Reader:
         self, widths: tuple[int, int], names: tuple[str, str]
     ) -> tuple[Builder, Word, list[Undefined]]:
         builder = Builder(self._function.name, self._signed)
-        order = (0, 1)
-        if self._options.operands is not None and names != ("x", "y"):
-            order = self._order(names)
-        nets: dict[int, list[int]] = {}
-        for index in order:
-            nets[index] = builder.input(names[index], widths[index])
+        nets = [builder.input(name, width) for name, width in zip(names, widths, strict=True)]
         arguments = [
-            self._argument(nets[index], parameter) for index, parameter in enumerate(self._parameters)
+            self._argument(bits, parameter) for bits, parameter in zip(nets, self._parameters, strict=True)
         ]
         elaborator = Elaborator(self._source, self._parser, self._unit, builder)
         result = elaborator.call(self._function, arguments, self._function.at)
         return builder, result, elaborator.undefined
-
-    def _order(self, names: tuple[str, str]) -> tuple[int, int]:
-        spelled = [p.name for p in self._parameters]
-        wanted = list(self._options.operands or ())
-        for texts in (spelled, list(names)):
-            if sorted(wanted) == sorted(texts):
-                return (0, 1) if wanted == texts else (1, 0)
-        return self._fail(f"has the parameters {_listed(spelled)}, and operands={tuple(wanted)} names others")
 
     def _argument(self, nets: list[int], parameter: Parameter) -> Word:
         """The operand as a value: by its sign in a signed type, by its bit pattern in an unsigned one."""

@@ -20,7 +20,7 @@ _C_FUNCTION = re.compile(r"\b[A-Za-z_]\w*\s+\*?[A-Za-z_]\w*\s*\([^()]*\)\s*\{")
 _NUMBERS = re.compile(
     r"^[ \t]*[-+]?(?:0[xX])?[0-9a-fA-F]+(?:[ \t,;|*=x:]+[-+]?(?:0[xX])?[0-9a-fA-F]+)+", re.MULTILINE
 )
-_ENDINGS = {
+ENDINGS = {
     f".{ending}": name
     for name, endings in (
         ("blif", "blif"),
@@ -37,6 +37,8 @@ _ENDINGS = {
     )
     for ending in endings.split()
 }
+"""Endings of file names, and the formats that they speak for."""
+
 _LOOKED_AT = 1 << 18
 
 
@@ -57,7 +59,7 @@ def detect(data: bytes, path: str | Path | None = None) -> str:
         return "hdf5"
     if re.match(rb"(?:aag|aig) \d", data):
         return "aiger"
-    ending = _ENDINGS.get(Path(path).suffix.lower()) if path is not None else None
+    ending = ENDINGS.get(Path(path).suffix.lower()) if path is not None else None
     head = data[:_LOOKED_AT]
     if b"\0" in head or ending == "bin":
         if ending == "bin" or _is_table_size(len(data)):

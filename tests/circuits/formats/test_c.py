@@ -125,6 +125,15 @@ def test_small_letters_in_reverse_keep_their_order() -> None:
     assert np.array_equal(exchanged.exhaustive(), c.read(ORDER).exhaustive().T)
 
 
+@pytest.mark.parametrize("names", [("x", "y"), ("a", "b"), ("A", "B"), ("b", "a")])
+def test_operands_can_be_exchanged_whatever_they_are_called(names: tuple[str, str]) -> None:
+    text = f"int mul3u_f(int {names[0]}, int {names[1]}) {{ return ({names[0]} & 6) * {names[1]}; }}"
+    expected = np.multiply.outer(np.arange(8) & 6, np.arange(8))
+    assert np.array_equal(c.read(text).exhaustive(), expected)
+    assert np.array_equal(c.read(text, ReadOptions(operands=names)).exhaustive(), expected)
+    assert np.array_equal(c.read(text, ReadOptions(operands=names[::-1])).exhaustive(), expected.T)
+
+
 def test_operands_that_are_no_parameters() -> None:
     with pytest.raises(NetlistFileError, match=r"parameters B, A, and operands=\('A', 'C'\)"):
         c.read(ORDER, ReadOptions(operands=("A", "C")))
