@@ -38,4 +38,6 @@ def ordered(netlist: Netlist, operands: tuple[str, str] | None = None) -> Netlis
         at += width
     outputs = {bus: tuple(number[list(nets)].tolist()) for bus, nets in netlist.outputs.items()}
     inputs = dict(zip(names, widths, strict=True))
-    return Netlist(netlist.name, inputs, outputs, netlist.ops, number[netlist.sources], netlist.signed)
+    return Netlist(
+        netlist.name, inputs, outputs, netlist.ops, number[netlist.sources].astype(np.int32), netlist.signed
+    )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from axsim.circuits import Netlist, write_blif
-from axsim.circuits.formats import aiger, c, cgp, testbench
+from axsim.circuits.formats import aiger, c, cgp, testbench, verilog
 from axsim.circuits.ordered import ordered
 from axsim.multipliers.files import clean_name
 from axsim.multipliers.integer import Multiplier
@@ -15,6 +15,7 @@ from axsim.tables.product import ProductTable
 
 _OF_NETLISTS: dict[str, tuple[str, Callable[[Netlist], str | bytes]]] = {
     "blif": ("blif", write_blif),
+    "verilog": ("v", verilog.write),
     "c": ("c", c.write),
     "cgp": ("cgp", cgp.write),
     "aag": ("aag", aiger.write),

@@ -62,7 +62,9 @@ def test_import_options(tmp_path: Path) -> None:
     assert "--widths is '4', expected two words" in run("import", str(path), "--widths", "4", status=2)
 
 
-@pytest.mark.parametrize("format", ["blif", "c", "cgp", "aag", "aig", "bin", "npy", "csv", "header"])
+@pytest.mark.parametrize(
+    "format", ["blif", "verilog", "c", "cgp", "aag", "aig", "bin", "npy", "csv", "header"]
+)
 def test_export_and_info(format: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     text = run("export", "L40", "--format", format)

@@ -32,7 +32,7 @@ def test_round_trip(name: str, format: str, tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("format", ["blif", "c", "cgp", "aag", "aig"])
+@pytest.mark.parametrize("format", ["blif", "verilog", "c", "cgp", "aag", "aig"])
 def test_a_chosen_order_of_operands_is_kept(format: str, tmp_path: Path) -> None:
     """A file written for a circuit whose operands were chosen against its buses' names tells them."""
     source, path = tmp_path / "source.blif", tmp_path / default_path(axsim.get("L40"), format)
