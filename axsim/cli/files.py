@@ -31,7 +31,7 @@ def import_command(
     Exits with status 1 where nothing could be read.
     """
     from axsim.circuits.formats.options import ReadOptions
-    from axsim.multipliers.library import import_files
+    from axsim.multipliers.libraries import import_files
     from axsim.tables import compute, write_tables
 
     numbers = pair("--widths", widths)

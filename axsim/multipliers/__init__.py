@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from axsim.multipliers.files import ReadingWarning, read
+from axsim.multipliers.circuit_files import ReadingWarning, read
 from axsim.multipliers.float_multiplier import FloatMultiplier
 from axsim.multipliers.integer import Multiplier
-from axsim.multipliers.library import load_library
+from axsim.multipliers.libraries import load_library
 from axsim.multipliers.registry import get, list_multipliers, register
 
 __all__ = [

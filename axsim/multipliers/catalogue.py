@@ -11,7 +11,7 @@ from axsim.multipliers.families import FAMILIES
 from axsim.multipliers.float_multiplier import FloatMultiplier
 from axsim.multipliers.float_tables import FILE, float_plan
 from axsim.multipliers.integer import Multiplier
-from axsim.multipliers.library import PUBLISHED_ATTRIBUTES
+from axsim.multipliers.libraries import PUBLISHED_ATTRIBUTES
 from axsim.multipliers.registry import get
 from axsim.tables.build import Plan
 from axsim.tables.factor_library import key, library

@@ -8,9 +8,9 @@ from pathlib import Path
 from axsim.circuits import Netlist, write_blif
 from axsim.circuits.formats import aiger, c, cgp, testbench, verilog
 from axsim.circuits.ordered import ordered
-from axsim.multipliers.files import clean_name
+from axsim.multipliers.circuit_files import clean_name
 from axsim.multipliers.integer import Multiplier
-from axsim.tables.formats import arrays, c_header, text
+from axsim.tables.formats import array_files, c_header, text
 from axsim.tables.product import ProductTable
 
 _OF_NETLISTS: dict[str, tuple[str, Callable[[Netlist], str | bytes]]] = {
@@ -23,8 +23,8 @@ _OF_NETLISTS: dict[str, tuple[str, Callable[[Netlist], str | bytes]]] = {
     "testbench": ("v", testbench.write),
 }
 _OF_TABLES: dict[str, tuple[str, Callable[[ProductTable], str | bytes]]] = {
-    "bin": ("bin", arrays.write_bin),
-    "npy": ("npy", arrays.write_npy),
+    "bin": ("bin", array_files.write_bin),
+    "npy": ("npy", array_files.write_npy),
     "csv": ("csv", text.write),
     "header": ("h", c_header.write),
 }

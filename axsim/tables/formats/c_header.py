@@ -10,7 +10,7 @@ from axsim.circuits.formats.c_tokens import Source, Token, tokenize
 from axsim.circuits.formats.c_types import number
 from axsim.circuits.formats.options import DEFAULTS, ReadOptions
 from axsim.errors import NetlistFileError
-from axsim.tables.formats.arrays import from_integers
+from axsim.tables.formats.array_files import from_integers
 from axsim.tables.product import MAX_INPUT_BITS, ProductTable
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from axsim.circuits.formats.options import DEFAULTS, ReadOptions
-from axsim.tables.formats.arrays import MAX_BYTES, fail, from_integers
+from axsim.tables.formats.array_files import MAX_BYTES, fail, from_integers
 from axsim.tables.product import MAX_INPUT_BITS, ProductTable
 
 _NUMBER = re.compile(r"[+-]?(?:0[xX][0-9a-fA-F]{1,16}|[0-9]{1,40})", re.ASCII)

@@ -12,7 +12,7 @@ from axsim.circuits.formats import aiger, c, cgp
 from axsim.circuits.formats.detect import detect
 from axsim.errors import NetlistFileError
 from axsim.multipliers import get
-from axsim.tables.formats import arrays, c_header, text
+from axsim.tables.formats import array_files, c_header, text
 
 
 def archive() -> bytes:
@@ -27,9 +27,9 @@ CONTENTS = {
     "c": c.write(exact(2)),
     "cgp": cgp.write(exact(2)),
     "aiger": aiger.write_binary(exact(2)),
-    "npy": arrays.write_npy(get("exact4").table),
+    "npy": array_files.write_npy(get("exact4").table),
     "npz": archive(),
-    "bin": arrays.write_bin(get("L40").table),
+    "bin": array_files.write_bin(get("L40").table),
     "text": "A table: 2 bits (module of none)\n" + text.write(get("exact4").table),
     "c header": c_header.write(get("exact4").table),
 }

@@ -12,7 +12,7 @@ from axsim.circuits.formats import c
 from axsim.circuits.formats.options import ReadOptions
 from axsim.errors import TableError
 from axsim.multipliers import registry
-from axsim.multipliers.library import import_files, load_library
+from axsim.multipliers.libraries import import_files, load_library
 from axsim.tables import TableRecord, list_tables, read_table, write_tables
 
 HEADER = "// MAE = 0.0\n// PDK45_PWR = 0.37 mW\n// PDK45_AREA = 604.5 um2\n"

@@ -14,9 +14,9 @@ from axsim.circuits import Netlist, baugh_wooley, exact, load_library, write_bli
 from axsim.circuits.formats import aiger, c, cgp
 from axsim.errors import NetlistFileError
 from axsim.multipliers import ReadingWarning, registry
-from axsim.multipliers.files import MAX_FILE_BYTES, clean_name
+from axsim.multipliers.circuit_files import MAX_FILE_BYTES, clean_name
 from axsim.tables import TableRecord, write_tables
-from axsim.tables.formats import arrays, c_header, text
+from axsim.tables.formats import array_files, c_header, text
 
 
 def npz(values: np.ndarray) -> bytes:
@@ -36,10 +36,10 @@ WRITERS = {
     "m.cgp": lambda _: cgp.write(load_library("mul8u_L40")),
     "m.aag": lambda _: aiger.write(load_library("mul8u_L40")),
     "m.aig": lambda _: aiger.write_binary(load_library("mul8u_L40")),
-    "m.npy": lambda _: arrays.write_npy(axsim.get("L40").table),
+    "m.npy": lambda _: array_files.write_npy(axsim.get("L40").table),
     "m.npz": lambda _: npz(axsim.get("L40").table.values),
     "m.h5": hdf5,
-    "m.bin": lambda _: arrays.write_bin(axsim.get("L40").table),
+    "m.bin": lambda _: array_files.write_bin(axsim.get("L40").table),
     "m.csv": lambda _: text.write(axsim.get("L40").table),
     "m.h": lambda _: c_header.write(axsim.get("L40").table),
 }
@@ -81,7 +81,7 @@ def test_what_a_c_file_says(tmp_path: Path) -> None:
 
 def test_fingerprints_are_recognised_with_operands_exchanged(tmp_path: Path) -> None:
     path = tmp_path / "x.npy"
-    path.write_bytes(arrays.write_npy(axsim.get("L40~").table))
+    path.write_bytes(array_files.write_npy(axsim.get("L40~").table))
     reading = axsim.read(path).reading
     assert (reading.known, reading.known_exchanged) == ("", "mul8u_L40")
     assert "With the operands exchanged it is the table of mul8u_L40." in reading.sentences()
@@ -166,7 +166,7 @@ def test_no_built_in_multiplier_is_misread(tmp_path: Path) -> None:
     ]:
         multiplier = axsim.get(name)
         if isinstance(multiplier, axsim.Multiplier):
-            path.write_bytes(arrays.write_npy(multiplier.table))
+            path.write_bytes(array_files.write_npy(multiplier.table))
             reading = axsim.read(path, signed=multiplier.signed).reading
             assert (reading.is_nearest, reading.is_adder) == (True, False), name
 

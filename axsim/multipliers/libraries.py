@@ -14,7 +14,7 @@ from typing import Any
 
 from axsim.circuits.formats.detect import ENDINGS, detect
 from axsim.circuits.formats.options import DEFAULTS, ReadOptions
-from axsim.multipliers.files import clean_name, from_text, read_bytes
+from axsim.multipliers.circuit_files import clean_name, from_text, read_bytes
 from axsim.multipliers.integer import Multiplier
 from axsim.multipliers.registry import add, get, is_taken
 from axsim.progress import track

@@ -12,7 +12,7 @@ from axsim.circuits.formats.options import ReadOptions
 from axsim.errors import NetlistFileError
 from axsim.multipliers import get
 from axsim.tables import ProductTable, TableRecord, write_tables
-from axsim.tables.formats import arrays
+from axsim.tables.formats import array_files
 
 NAMES = [
     "mul8u_L40",
@@ -37,9 +37,9 @@ def npz(**named: np.ndarray) -> bytes:
 def test_round_trips(name: str) -> None:
     table = get(name).table
     signed = ReadOptions(signed=table.signed)
-    assert arrays.read_npy(arrays.write_npy(table), signed) == table
-    assert arrays.read_npz(npz(table=table.values), signed) == table
-    read = arrays.read_bin(arrays.write_bin(table), signed)
+    assert array_files.read_npy(array_files.write_npy(table), signed) == table
+    assert array_files.read_npz(npz(table=table.values), signed) == table
+    read = array_files.read_bin(array_files.write_bin(table), signed)
     assert (read.signed, read.a_bits) == (table.signed, table.a_bits)
     np.testing.assert_array_equal(read.values, table.values)
 
@@ -47,19 +47,19 @@ def test_round_trips(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_sign_of_a_raw_file_is_seen_from_its_name_or_its_products(name: str) -> None:
     table = get(name).table
-    data = arrays.write_bin(table)
+    data = array_files.write_bin(table)
     if name != "mul8u_E9R":  # constant 0 is as far from one as from the other
-        np.testing.assert_array_equal(arrays.read_bin(data).values, table.values)
+        np.testing.assert_array_equal(array_files.read_bin(data).values, table.values)
     told = ReadOptions(path=Path(f"{name}.bin"))
-    np.testing.assert_array_equal(arrays.read_bin(data, told).values, table.values)
+    np.testing.assert_array_equal(array_files.read_bin(data, told).values, table.values)
 
 
 def test_raw_files_start_at_the_least_operand() -> None:
-    data = np.frombuffer(arrays.write_bin(get("exact8s").table), "<u2").reshape(256, 256)
+    data = np.frombuffer(array_files.write_bin(get("exact8s").table), "<u2").reshape(256, 256)
     assert data[0, 0] == 32768 + 128 * 128
     assert data[0, 255] == 32768 - 128 * 127
     assert data[129, 130] == 32768 + 2
-    plain = np.frombuffer(arrays.write_bin(get("L40").table), "<u2").reshape(256, 256)
+    plain = np.frombuffer(array_files.write_bin(get("L40").table), "<u2").reshape(256, 256)
     assert plain[13, 200] == get("L40")(13, 200)
 
 
@@ -67,40 +67,40 @@ def test_hdf5(tmp_path: Path) -> None:
     path = tmp_path / "own.h5"
     records = [TableRecord(name, get(name).table) for name in ("mul8u_L40", "exact8s")]
     write_tables(path, records[:1])
-    assert arrays.read_hdf5(path.read_bytes(), ReadOptions(path=path)) == get("L40").table
+    assert array_files.read_hdf5(path.read_bytes(), ReadOptions(path=path)) == get("L40").table
     write_tables(path, records)
     data = path.read_bytes()
-    assert arrays.read_hdf5(data, ReadOptions(top="exact8s")) == get("exact8s").table
+    assert array_files.read_hdf5(data, ReadOptions(top="exact8s")) == get("exact8s").table
     with pytest.raises(NetlistFileError, match=r"own.h5: it has 2 tables \(exact8s, mul8u_L40\): name one"):
-        arrays.read_hdf5(data, ReadOptions(path=path))
+        array_files.read_hdf5(data, ReadOptions(path=path))
     with pytest.raises(NetlistFileError, match="says that it is signed"):
-        arrays.read_hdf5(data, ReadOptions(top="exact8s", signed=False))
+        array_files.read_hdf5(data, ReadOptions(top="exact8s", signed=False))
     for damaged in (b"", data[:1000], data[:-1], data[:600] + b"x" + data[601:]):
         with pytest.raises(NetlistFileError, match=r"own\.h5"):
-            arrays.read_hdf5(damaged, ReadOptions(path=path))
+            array_files.read_hdf5(damaged, ReadOptions(path=path))
 
 
 def test_what_is_signed_is_indexed_by_bit_patterns() -> None:
     values = get("exact8s").table.values
-    assert arrays.read_npy(arrays.write_npy(get("exact8s").table)).signed
+    assert array_files.read_npy(array_files.write_npy(get("exact8s").table)).signed
     patterns = (values.astype(np.int64) & 0xFFFF).astype(np.uint16)
-    told = arrays.from_integers(patterns, ReadOptions(signed=True))
+    told = array_files.from_integers(patterns, ReadOptions(signed=True))
     assert told == get("exact8s").table
-    assert not arrays.from_integers(patterns, ReadOptions()).signed
+    assert not array_files.from_integers(patterns, ReadOptions()).signed
 
 
 def test_flat_arrays_of_all_pairs_are_square() -> None:
     flat = get("L40").table.values.reshape(-1)
-    assert arrays.from_integers(flat, ReadOptions()) == get("L40").table
+    assert array_files.from_integers(flat, ReadOptions()) == get("L40").table
 
 
 def test_an_archive_of_several_arrays() -> None:
     data = npz(one=np.zeros((4, 4), int), two=get("L40").table.values)
-    assert arrays.read_npz(data, ReadOptions(top="two")) == get("L40").table
+    assert array_files.read_npz(data, ReadOptions(top="two")) == get("L40").table
     with pytest.raises(NetlistFileError, match=r"2 arrays \(one, two\): name one by top="):
-        arrays.read_npz(data)
+        array_files.read_npz(data)
     with pytest.raises(NetlistFileError, match=r"no 'three'; its arrays are one, two"):
-        arrays.read_npz(data, ReadOptions(top="three"))
+        array_files.read_npz(data, ReadOptions(top="three"))
 
 
 @pytest.mark.parametrize(
@@ -117,13 +117,13 @@ def test_arrays_that_are_no_tables(values: np.ndarray, message: str) -> None:
     out = io.BytesIO()
     np.save(out, values)
     with pytest.raises(NetlistFileError, match=message):
-        arrays.read_npy(out.getvalue(), ReadOptions(path=Path("x.npy")))
+        array_files.read_npy(out.getvalue(), ReadOptions(path=Path("x.npy")))
 
 
 def test_damaged_files() -> None:
     pickled = io.BytesIO()
     np.save(pickled, np.array([{}], object), allow_pickle=True)
-    whole = arrays.write_npy(get("exact4").table)
+    whole = array_files.write_npy(get("exact4").table)
     for data in (
         b"",
         b"\x93NUMPY",
@@ -134,31 +134,31 @@ def test_damaged_files() -> None:
         npz(a=np.eye(2))[:80],
     ):
         with pytest.raises(NetlistFileError):
-            arrays.read_npy(data)
+            array_files.read_npy(data)
         with pytest.raises(NetlistFileError):
-            arrays.read_npz(data)
+            array_files.read_npz(data)
     with pytest.raises(NetlistFileError, match=r"this is no \.npz"):
-        arrays.read_npz(whole)
+        array_files.read_npz(whole)
     with pytest.raises(NetlistFileError, match="a NpzFile came"):
-        arrays.read_npy(npz(a=np.zeros((2, 2), int)))
+        array_files.read_npy(npz(a=np.zeros((2, 2), int)))
     with pytest.raises(NetlistFileError, match="131072 for 8 x 8"):
-        arrays.read_bin(b"123")
+        array_files.read_bin(b"123")
     with pytest.raises(NetlistFileError, match="at most"):
-        arrays.read_npy(bytes(65 << 20))
+        array_files.read_npy(bytes(65 << 20))
     bomb = npz(a=np.zeros((4, 4), int))
     with pytest.raises(NetlistFileError):
-        arrays.read_npz(bomb.replace(b"(4, 4)", b"(9, 9)"))
+        array_files.read_npz(bomb.replace(b"(4, 4)", b"(9, 9)"))
 
 
 def test_a_zip_bomb_is_refused_unread() -> None:
     out = io.BytesIO()
     np.savez_compressed(out, a=np.zeros(9 << 20))
     with pytest.raises(NetlistFileError, match="takes 75497600 bytes, expected at most"):
-        arrays.read_npz(out.getvalue())
+        array_files.read_npz(out.getvalue())
 
 
 def test_what_a_raw_file_cannot_hold() -> None:
     with pytest.raises(ValueError, match="8 and 4 bits"):
-        arrays.write_bin(get("exact8x4").table)
+        array_files.write_bin(get("exact8x4").table)
     with pytest.raises(ValueError, match=r"run from 0 to 100000.*npy"):
-        arrays.write_bin(ProductTable.from_array(np.array([[0, 0], [0, 100000]])))
+        array_files.write_bin(ProductTable.from_array(np.array([[0, 0], [0, 100000]])))
