@@ -161,6 +161,8 @@ def _symbols(source: _Text, graph: _Graph, n_outputs: int) -> None:
             or not name
         ):
             source.fail(f"{line[:40]!r} came, expected a symbol such as 'i0 a[0]', or c before comments")
+        if (kind, int(number)) in graph.names:
+            source.fail(f"a second symbol for {kind}{number}")
         graph.names[kind, int(number)] = name
 
 
@@ -168,18 +170,17 @@ def _buses(
     source: _Text, graph: _Graph, options: ReadOptions
 ) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
     """Positions of the bits of input and output buses, lowest first."""
-    n_inputs, n_outputs = graph.n_inputs, len(graph.outputs)
-    if len(graph.names) < n_inputs + n_outputs:
-        first, second = options.widths or (n_inputs // 2, n_inputs // 2)
-        if first + second != n_inputs or not all(1 <= w <= MAX_WIDTH for w in (first, second, n_outputs)):
+    counts = {"i": graph.n_inputs, "o": len(graph.outputs)}
+    names = {kind: [graph.names.get((kind, k), "") for k in range(n)] for kind, n in counts.items()}
+    if not any(names["i"]):
+        names["i"] = _halves(source, graph.n_inputs, options)
+    if not any(names["o"]):
+        names["o"] = [f"p[{k}]" for k in range(counts["o"])]
+    for kind, what in (("i", "inputs"), ("o", "outputs")):
+        if not all(names[kind]):
             source.fail(
-                f"{n_inputs} inputs and {n_outputs} outputs without names, for operands of {first} and "
-                f"{second} bits: say others by widths=(a_bits, b_bits); buses have at most {MAX_WIDTH} bits"
+                f"of the {what} number {names[kind].index('')} has no symbol and others have, expected all or none"
             )
-        return {"a": [*range(first)], "b": [*range(first, n_inputs)]}, {"p": [*range(n_outputs)]}
-    names = {
-        kind: [graph.names[kind, k] for k in range(n)] for kind, n in (("i", n_inputs), ("o", n_outputs))
-    }
     grouped = group_bits(names["i"], names["o"])
     places = [{name: k for k, name in enumerate(names[kind])} for kind in ("i", "o")]
     inputs, outputs = (
@@ -187,6 +188,17 @@ def _buses(
         for buses, place in zip(grouped, places, strict=True)
     )
     return inputs, outputs
+
+
+def _halves(source: _Text, n_inputs: int, options: ReadOptions) -> list[str]:
+    """Names for inputs that have none: the first half is the left operand."""
+    first, second = options.widths or (n_inputs // 2, n_inputs // 2)
+    if first + second != n_inputs or not all(1 <= width <= MAX_WIDTH for width in (first, second)):
+        source.fail(
+            f"{n_inputs} inputs without names for operands of {first} and {second} bits: "
+            "say others by widths=(a_bits, b_bits)"
+        )
+    return [*(f"a[{k}]" for k in range(first)), *(f"b[{k}]" for k in range(second))]
 
 
 def _netlist(

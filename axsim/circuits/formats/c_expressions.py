@@ -20,8 +20,8 @@ from axsim.circuits.formats.c_words import Arithmetic, Word, common_type, consta
 from axsim.circuits.netlist import CONST0, CONST1
 from axsim.circuits.operands import operand_range
 
-MAX_STEPS = 300_000
-MAX_GATES = 400_000
+MAX_STEPS = 100_000
+MAX_GATES = 100_000
 
 
 @dataclass(slots=True)

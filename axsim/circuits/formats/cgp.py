@@ -22,10 +22,12 @@ from axsim.circuits.netlist import CONST0, CONST1, Netlist
 from axsim.circuits.operands import MAX_WIDTH
 from axsim.errors import NetlistError, NetlistFileError
 
-_SPACE = re.compile(r"(?:\s|\#[^\n]*)*")
-_HEADER = re.compile(r"\{\s*([0-9]{1,9}(?:\s*,\s*[0-9]{1,9}){6})\s*\}")
-_NODE = re.compile(r"\(\s*\[\s*([0-9]{1,9})\s*\]\s*([0-9]{1,9})\s*,\s*([0-9]{1,9})\s*,\s*([0-9]{1,9})\s*\)")
-_OUTPUTS = re.compile(r"\(\s*([0-9]{1,9}(?:\s*,\s*[0-9]{1,9})*)\s*\)")
+_NUMBER = r"([0-9]{1,9})"
+_COMMA = r"\s*,\s*"
+_SPACE = re.compile(r"(?:\s|\#[^\n]*)*", re.ASCII)
+_HEADER = re.compile(r"\{\s*([0-9]{1,9}(?:\s*,\s*[0-9]{1,9}){6})\s*\}", re.ASCII)
+_NODE = re.compile(rf"\(\s*\[\s*{_NUMBER}\s*\]\s*{_NUMBER}{_COMMA}{_NUMBER}{_COMMA}{_NUMBER}\s*\)", re.ASCII)
+_OUTPUTS = re.compile(r"\(\s*([0-9]{1,9}(?:\s*,\s*[0-9]{1,9})*)\s*\)", re.ASCII)
 
 _OPS = {2: 8, 3: 14, 4: 6, 5: 7, 6: 1, 7: 9}  # of functions: ops of a netlist
 

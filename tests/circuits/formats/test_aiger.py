@@ -59,7 +59,7 @@ def test_symbols_name_buses_and_widths_say_them_without() -> None:
     )
     three = "aag 3 3 0 1 0\n2\n4\n6\n7\n"
     assert aiger.read(three, ReadOptions(widths=(1, 2)))(0, 1) == 1
-    with pytest.raises(NetlistFileError, match=r"3 inputs and 1 outputs without names.*widths="):
+    with pytest.raises(NetlistFileError, match=r"3 inputs without names.*widths="):
         aiger.read(three)
 
 
@@ -80,6 +80,8 @@ def test_symbols_name_buses_and_widths_say_them_without() -> None:
         ("aag 4 2 0 1 1\n2\n4\n8\n6 2 4\n", "nothing drives literal 8"),
         ("aag 2 2 0 1 0\n2\n4\n2\nx0 a\n", "m.aig:5:1: 'x0 a' came, expected a symbol"),
         ("aag 2 2 0 1 0\n2\n4\n2\ni7 a\n", "'i7 a' came"),
+        ("aag 2 2 0 1 0\n2\n4\n2\ni0 a\ni0 b\n", "m.aig:6:1: a second symbol for i0"),
+        ("aag 2 2 0 1 0\n2\n4\n2\ni0 a\n", "of the inputs number 1 has no symbol and others have"),
         ("aig 3 2 0 1 1\n6\n", "the file ends within its and gates"),
         ("aig 3 2 0 1 1\n6\n\x07\x00", "expected literals before it"),
         ("aag 2 2 0 1 0\n2\n4\n2\ni0 a[0]\ni1 a[0]\no0 p\n", "bit 0 of bus 'a', which is there already"),
