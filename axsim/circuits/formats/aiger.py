@@ -178,9 +178,7 @@ def _buses(
         names["o"] = [f"p[{k}]" for k in range(counts["o"])]
     for kind, what in (("i", "inputs"), ("o", "outputs")):
         if not all(names[kind]):
-            source.fail(
-                f"of the {what} number {names[kind].index('')} has no symbol and others have, expected all or none"
-            )
+            source.fail(f"of the {what} number {names[kind].index('')} has no symbol and others have")
     grouped = group_bits(names["i"], names["o"])
     places = [{name: k for k, name in enumerate(names[kind])} for kind in ("i", "o")]
     inputs, outputs = (
