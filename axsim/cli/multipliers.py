@@ -77,9 +77,11 @@ def info(name: Name, signed: Signed = None, operands: Operands = None) -> None:
     elif m.operand_order:
         print(f"                {m.operand_order}")
     if m.is_wide:
-        print(
-            f"{m.a_bits + m.b_bits} input bits are too many for a table of all products and its error figures"
-        )
+        found = m.sampled_metrics()
+        print(f"  estimated on {found.samples} random operand pairs, with 95 % intervals:")
+        for label in ("mae", "mre_percent", "ep_percent", "mse", "bias"):
+            print(f"    {label:<12} {getattr(found, label)}")
+        print(f"    largest error seen: {found.wce_seen}")
         return
     if m.reading is None:
         print(f"  fingerprint   {m.table.sha256} (SHA-256 of the table)")

@@ -14,6 +14,7 @@ from axsim.circuits.operands import as_integers
 from axsim.circuits.ordered import ordered
 from axsim.tables.metrics import Figure, Metrics, compute
 from axsim.tables.product import MAX_INPUT_BITS, MAX_OUT_BITS, ProductTable
+from axsim.tables.streamed import MAX_EXHAUSTIVE_BITS, SampledMetrics, sample, stream
 
 if TYPE_CHECKING:
     from axsim.circuits import Netlist
@@ -79,8 +80,23 @@ class Multiplier:
         return self.make_netlist() if self.make_netlist else None
 
     def metrics(self) -> Metrics:
-        """Error figures, with the conventions of ``axsim.tables.metrics``."""
-        return compute(self.table)
+        """Error figures over all operand pairs, with the conventions of ``axsim.tables.metrics``.
+
+        A circuit of 17 to 24 input bits is simulated for them, which takes seconds; a wider one is refused
+        (ValueError): see :meth:`sampled_metrics`.
+        """
+        if not self.is_wide:
+            return compute(self.table)
+        if self.a_bits + self.b_bits > MAX_EXHAUSTIVE_BITS or self.netlist is None:
+            raise ValueError(
+                f"{self.name}: {self.a_bits + self.b_bits} input bits are too many to try all operands; "
+                "sampled_metrics() estimates the figures"
+            )
+        return stream(self._simulated, self.a_bits, self.b_bits, self.netlist.out_bits, self.signed)
+
+    def sampled_metrics(self, samples: int = 1 << 20, seed: int = 0) -> SampledMetrics:
+        """Error figures estimated on random operand pairs, each with a 95 % interval; for any width."""
+        return sample(self, self.a_bits, self.b_bits, self.signed, samples, seed)
 
     def __call__(self, a: ArrayLike, b: ArrayLike) -> NDArray[Any]:
         """The products of integer operands ``a`` (left) and ``b``, broadcast together.
