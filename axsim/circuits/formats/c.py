@@ -26,7 +26,7 @@ from axsim.circuits.formats.c_write import write
 from axsim.circuits.formats.names import Named, named
 from axsim.circuits.formats.options import DEFAULTS, ReadOptions
 from axsim.circuits.netlist import CONST0, CONST1, Netlist
-from axsim.circuits.operands import operand_range
+from axsim.circuits.operands import MAX_WIDTH, operand_range
 from axsim.errors import NetlistError, NetlistFileError
 
 __all__ = ["Notes", "read", "read_noted", "write"]
@@ -106,6 +106,8 @@ class _Reader:
     def netlist(self) -> tuple[Netlist, Notes]:
         """The circuit, and what was concluded."""
         widths = self._widths()
+        if not all(1 <= width <= MAX_WIDTH for width in widths):
+            self._fail(f"has operands of {widths[0]} and {widths[1]} bits, expected 1 to {MAX_WIDTH}")
         names = self._bus_names()
         builder, result, undefined = self._elaborated(widths, names)
         product = "p" if "p" not in names else "product"

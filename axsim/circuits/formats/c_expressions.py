@@ -277,6 +277,7 @@ class Expressions(ABC):
     def _never(self, net: int) -> bool:
         """Whether a net is 0 for all operands; False where there are too many to try."""
         part = self._builder.part(net)
+        self._steps += 20 + part.n_gates // 16  # what it takes, about
         if sum(part.inputs.values()) > 16:
             return False
         operands = np.meshgrid(

@@ -14,8 +14,8 @@ from typing import NamedTuple, NoReturn
 from axsim.circuits.formats.options import ReadOptions
 from axsim.errors import NetlistFileError
 
-MAX_TEXT = 8 << 20
-"""Longest text that is read, in characters: circuits of 16 x 16 bits take a fiftieth of it."""
+MAX_TEXT = 4 << 20
+"""Longest text that is read, in characters: circuits of 16 x 16 bits take a tenth of it."""
 
 _TOKEN = re.compile(
     r"""(?P<space>[ \t\r\f\v\n]+|//[^\n]*|/\*[\s\S]*?\*/|\\\r?\n)

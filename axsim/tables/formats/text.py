@@ -14,12 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from axsim.circuits.formats.options import DEFAULTS, ReadOptions
-from axsim.tables.formats.array_files import MAX_BYTES, fail, from_integers
+from axsim.tables.formats.array_files import fail, from_integers
 from axsim.tables.product import MAX_INPUT_BITS, ProductTable
 
 _NUMBER = re.compile(r"[+-]?(?:0[xX][0-9a-fA-F]{1,16}|[0-9]{1,40})", re.ASCII)
 _BINARY = re.compile(r"[01]{2,40}")
 _SIGNS_BETWEEN = re.compile(r"[\s,;|*=x:]+")
+
+_MAX_TEXT = 8 << 20  # eight times as long as the lines of an 8x8 table
 
 _Row = tuple[int, list[str]]
 
@@ -33,8 +35,8 @@ def read(text: str | bytes, options: ReadOptions = DEFAULTS) -> ProductTable:
     >>> read("a b product\\n0 0 0\\n0 1 0\\n1 0 0\\n1 1 1\\n")
     ProductTable(1x1 -> 2 bits, unsigned, sha256 b40711a8...)
     """
-    if len(text) > MAX_BYTES:
-        fail(options, f"the text has {len(text)} characters, expected at most {MAX_BYTES}")
+    if len(text) > _MAX_TEXT:
+        fail(options, f"the text has {len(text)} characters, expected at most {_MAX_TEXT}")
     if isinstance(text, bytes):
         text = text.decode("utf-8-sig", errors="replace")
     rows = _rows(text, options)

@@ -241,6 +241,7 @@ PROGRAMS = {
         r += ((a >> i & 1) & (b >> j & 1)) << (i + j); return r;""",
     "leading": """int k = 0; while (a >> k > 1) k++; int m = 7; while (m > 0 && !(b >> m & 1)) --m;
         return k * 16 + m;""",
+    "repeated": """int r = 0; while (b--) r += a; return r;""",
     "do": """int n = 0; do { n += 2; if (n > (a & 15)) break; if (n & 4) continue; n++;
         } while (n < 20); return n + b;""",
     "early": """if (a == 0 || b == 0) return 0; if (a > 200) { if (b < 10) return 7; return a;
@@ -352,6 +353,13 @@ REFUSED = [
     ("int f(uint8_t a, uint8_t b) { return a / b; }", 1, 40, "only powers of two"),
     ("int f(uint8_t a, uint8_t b) { for (;;) a++; }", 1, 31, "more than 100000 gates"),
     ("int f(uint8_t a, uint8_t b) { for (;;) ; }", 1, 31, "does a loop never end"),
+    ("int f(uint8_t a, uint8_t b) { while (a > 1) b + 1; return b; }", 1, 31, "does a loop never end"),
+    (
+        "// axsim: 0 x 2 -> 2 bits, unsigned\nint f(uint8_t a, uint8_t b) { return b; }",
+        2,
+        5,
+        "operands of 0 and 2",
+    ),
     ("int g(int x) { return g(x); } int f(uint8_t a, uint8_t b) { return g(a); }", 1, 23, "calls deep"),
     ("int f(uint8_t a, uint8_t b) { int w[99999999]; return a; }", 1, 35, "99999999 elements"),
     ("int f(uint8_t a, uint8_t b) { int w[a]; return a; }", 1, 35, "depends on the operands"),
