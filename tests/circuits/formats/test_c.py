@@ -241,7 +241,7 @@ PROGRAMS = {
         r += ((a >> i & 1) & (b >> j & 1)) << (i + j); return r;""",
     "leading": """int k = 0; while (a >> k > 1) k++; int m = 7; while (m > 0 && !(b >> m & 1)) --m;
         return k * 16 + m;""",
-    "repeated": """int r = 0; while (b--) r += a; return r;""",
+    "repeated": """int r = 0; b &= 15; while (b--) r += a; return r;""",
     "do": """int n = 0; do { n += 2; if (n > (a & 15)) break; if (n & 4) continue; n++;
         } while (n < 20); return n + b;""",
     "early": """if (a == 0 || b == 0) return 0; if (a > 200) { if (b < 10) return 7; return a;
