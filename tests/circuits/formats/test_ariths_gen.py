@@ -1,4 +1,4 @@
-"""Circuits that ariths-gen generates, read from its Verilog and BLIF, give the products that it evaluates itself."""
+"""Circuits that ariths-gen generates, read from its Verilog and BLIF, give the products that it evaluates."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def check(circuit: Any, bits: int, signed: bool, form: str) -> None:
     getattr(circuit, method)(text)
     options = ReadOptions(path=Path("mul.v"), signed=signed)  # the top module's name is the file's
     if (type(circuit).__name__, form) in BROKEN:
-        with pytest.raises(NetlistFileError, match="driven twice|driven already|is not connected"):
+        with pytest.raises(NetlistFileError, match=r"driven twice|driven already|is not connected"):
             read(text.getvalue(), options)
         return
     netlist = read(text.getvalue(), options)
@@ -91,7 +91,7 @@ def test_approximate_multipliers(kind: type, form: str) -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("kind", TWO_BITS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", TWO_BITS[:2], ids=lambda kind: kind.__name__)
 def test_recursive_multipliers(kind: type, form: str) -> None:
     circuit = approximate_multipliers.UnsignedRecursiveMultiplier(
         Bus(N=8, prefix="a"), Bus(N=8, prefix="b"), name="mul", submultipliers=[kind] * 16

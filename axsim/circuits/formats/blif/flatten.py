@@ -95,10 +95,12 @@ def flatten(models: Sequence[Model], top: Model, cells: CellLibrary) -> Flat:
         for function, inputs, output, line in local.covers:
             _add(flat, function, [nets[k] for k in inputs], (nets[output],), line)
         for number, instance in enumerate(local.model.instances):
-            actuals = {}
+            actuals: dict[str, int] = {}
             for formal, actual in instance.pins:
                 if actuals.get(formal, net := nets[local.names[actual]]) != net:
-                    raise Fault(f"pin {formal!r} is connected to two nets", instance.line, f"{formal}={actual}")
+                    raise Fault(
+                        f"pin {formal!r} is connected to two nets", instance.line, f"{formal}={actual}"
+                    )
                 actuals[formal] = net
             child = None if instance.is_gate and instance.model in cells else known.get(instance.model)
             if child is None:
