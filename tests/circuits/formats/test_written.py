@@ -57,8 +57,8 @@ def test_names_that_verilog_does_not_allow() -> None:
 
 # Alike gates of both become one before the solver starts, which could not prove multipliers otherwise.
 PROOF = (
-    "proc; memory; miter -equiv -flatten -make_outputs gold {} m; hierarchy -top m; flatten; techmap; opt; aigmap; "
-    "opt_merge; opt; sat -verify -prove trigger 0 m"
+    "proc; memory; miter -equiv -flatten -make_outputs gold {} m; hierarchy -top m; flatten; techmap; opt; "
+    "aigmap; opt_merge; opt; sat -verify -prove trigger 0 m"
 )
 
 
