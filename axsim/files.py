@@ -1,10 +1,12 @@
-"""Writing files that are whole or not there."""
+"""Files that are whole or not there, and the folder for those that only save time."""
 
 from __future__ import annotations
 
 import os
 import secrets
 from pathlib import Path
+
+CACHE_VARIABLE = "AXSIM_CACHE_DIR"
 
 
 def replace_file(path: str | os.PathLike[str], data: bytes) -> Path:
@@ -51,3 +53,12 @@ def check_folder(path: str | os.PathLike[str], name: str = "path") -> Path:
     if not os.access(path, os.W_OK):
         raise ValueError(f"{name} is {str(path)!r}, a folder that cannot be written")
     return path
+
+
+def cache_directory() -> Path:
+    """The folder that AXSIM_CACHE_DIR names, or else ``platformdirs.user_cache_dir("axsim")``."""
+    if chosen := os.environ.get(CACHE_VARIABLE):
+        return Path(chosen).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("axsim"))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from axsim import __version__
 from axsim.files import replace_file
 
 _PLAIN_WIDTH = 200
@@ -39,7 +39,7 @@ def print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str
 
 def versions() -> dict[str, str]:
     """Versions of what the numbers of a result can depend on."""
-    return {"axsim": __version__, "numpy": np.__version__, "python": platform.python_version()}
+    return {"axsim": version("axsim"), "numpy": np.__version__, "python": platform.python_version()}
 
 
 def write_json(path: str | Path, content: Mapping[str, Any]) -> Path:

@@ -35,7 +35,7 @@ from typing import Annotated, Any
 
 import typer
 
-from axsim.engines.cuda.runtime import current
+from axsim.engines.gpu.runtime.current import current
 from axsim.errors import GpuUnavailableError
 from axsim.files import check_folder
 from axsim.plots import save_figure

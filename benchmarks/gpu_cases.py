@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 import axsim
-from axsim.engines.cuda import factored
-from axsim.engines.factored_table import known_form
-from axsim.engines.fold import fold
-from axsim.engines.geometry import geometry
+from axsim.engines.forms.factored_table import known_form
+from axsim.engines.forms.folded import fold
+from axsim.engines.gpu import factored_terms
+from axsim.engines.shapes.geometry import geometry
 from axsim.multipliers import Multiplier
 from axsim.multipliers.evoapprox import evoapprox
 from axsim.tables.product import ProductTable
@@ -181,7 +181,6 @@ WIDE = Multiplier(
     8,
     False,
     simulate=lambda: ProductTable.from_function(lambda a, b: a * b + ((a ^ b) % 16 == 0) * 66_000, 8, 8),
-    cached=False,
 )
 
 
@@ -409,10 +408,12 @@ def _sums(gpu: Gpu, mult: Multiplier, a: Any, b: Any) -> Any:
 
 
 def _factored_limit(rates: Rates, form: Any, plan: Any) -> Limit:
-    """For the carrier that engine "factored" takes: the faster by prediction."""
+    """For the compute_type that engine "factored" takes: the faster by prediction."""
     seconds = {c.engine: c.seconds for c in plan.candidates if c.seconds is not None and c.engine != "gather"}
-    carrier = min(seconds, key=seconds.__getitem__).removeprefix("factored ")
-    return exact_products(rates, carrier, sum(terms.count for terms in factored.terms_of(form, carrier)))
+    compute_type = min(seconds, key=seconds.__getitem__).removeprefix("factored ")
+    return exact_products(
+        rates, compute_type, sum(terms.count for terms in factored_terms.terms_of(form, compute_type))
+    )
 
 
 def _compare(gpu: Gpu, found: Any, expected: Any, what: str) -> None:

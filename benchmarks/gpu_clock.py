@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from axsim.engines.cuda.runtime import Runtime
+from axsim.engines.gpu.runtime.interface import Runtime
 from benchmarks.timing import Timing, torch_or_none
 
 LIMITS = Path(__file__).with_name("gpu_limits.cu")

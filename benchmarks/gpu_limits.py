@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from axsim.engines.cuda.float_rules import NEAREST, is_wide, kind
-from axsim.engines.cuda.gather_tables import entries
-from axsim.engines.fold import FoldedTable
+from axsim.engines.forms.folded import FoldedTable
+from axsim.engines.gpu.floats.rules import NEAREST, is_wide, kind
+from axsim.engines.gpu.gather.tables import entries
 from axsim.multipliers import FloatMultiplier
 from axsim.multipliers.significand import Segmented
 from benchmarks.gpu_clock import LIMITS, Gpu, measure
@@ -87,13 +87,13 @@ def look_ups(gpu: Gpu, table: FoldedTable) -> Limit:
     return _banks(gpu, entries(table).entry_bytes, 1)
 
 
-def exact_products(rates: Rates, carrier: str, count: int) -> Limit:
+def exact_products(rates: Rates, compute_type: str, count: int) -> Limit:
     """``count`` exact products on tensor cores for one of the table's."""
-    rate: float = getattr(rates, carrier)
+    rate: float = getattr(rates, compute_type)
     return Limit(
-        f"{carrier} tensor cores",
+        f"{compute_type} tensor cores",
         rate / count,
-        f"{rate:.4g} multiply-adds/s of a plain {carrier} product in this run / {count} for a product",
+        f"{rate:.4g} multiply-adds/s of a plain {compute_type} product in this run / {count} for a product",
     )
 
 

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from importlib.metadata import distributions
 from typing import Any
 
-from axsim.engines import NATIVE_IS_BUILT
-from axsim.engines.cuda.runtime import Device, current
+from axsim.engines.gpu.runtime.current import current
+from axsim.engines.gpu.runtime.interface import Device
+from axsim.engines.isa import NATIVE_IS_BUILT
 from axsim.errors import GpuUnavailableError
 from axsim.results import versions
 from benchmarks.timing import torch_or_none

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from axsim.engines.geometry import Geometry
+from axsim.engines.shapes.geometry import Geometry
 
 Array = Any  # of the device
 

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 import axsim
-from axsim.engines.cuda.runtime import current
+from axsim.engines.gpu.runtime.current import current
 from axsim.files import replace_file
 from axsim.results import print_table, write_json
 from benchmarks.gpu_cases import FULL, QUICK, WIDE, Sizes

@@ -14,8 +14,8 @@ from importlib.util import find_spec
 from typing import Any, TypeVar
 
 import axsim
-from axsim.engines.blas_threads import REST, blas_libraries, limited_threads
-from axsim.engines.costs import cpu_name, current_costs, native_isa, runnable_isas
+from axsim.engines.cpu.blas_threads import REST, blas_libraries, limited_threads
+from axsim.engines.isa import cpu_name, native_isa, runnable_isas
 from axsim.results import versions
 
 K = TypeVar("K")
@@ -122,7 +122,6 @@ def machine() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)),
         "isa": native_isa(),
         "isas": runnable_isas(),
-        "engine_costs": current_costs().origin.split(", /")[0],
         "blas": [f"{b['internal_api']} {b['version']} {b.get('architecture', '')}" for b in blas_libraries()],
         "load_average": list(os.getloadavg()),
         "system": platform.platform(),

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import DTypeLike, NDArray
 
-from axsim.engines.fold import FoldedTable
+from axsim.engines.forms.folded import FoldedTable
 from axsim.tables import ProductTable
 
 Array = NDArray[Any]

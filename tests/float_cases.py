@@ -7,9 +7,10 @@ from functools import cache
 
 import numpy as np
 
+from axsim.multipliers import get as resolve
+from axsim.multipliers.float_formats import BFLOAT16, FLOAT16, FLOAT32, FloatFormat
 from axsim.multipliers.float_multiplier import FloatMultiplier, SpecialValues
-from axsim.multipliers.floating import float_names, resolve
-from axsim.multipliers.formats import BFLOAT16, FLOAT16, FLOAT32, FloatFormat
+from axsim.multipliers.floating import float_names
 from axsim.multipliers.significand import MaskedForm, Segmented, Term, ax_fpm, exact
 from axsim.tables.product import ProductTable
 

@@ -14,8 +14,8 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from axsim.engines.factored_table import factor_folded
-from axsim.engines.fold import fold
+from axsim.engines.forms.factored_table import factor_folded
+from axsim.engines.forms.folded import fold
 from axsim.multipliers import FloatMultiplier, get, list_multipliers
 from axsim.progress import track
 from axsim.tables.factor import Factors

@@ -2,7 +2,7 @@
 
 import typer
 
-from axsim.cli import build
+from axsim.cli.tables import build
 
 if __name__ == "__main__":
     typer.run(build)

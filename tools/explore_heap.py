@@ -23,9 +23,9 @@ import typer
 from numpy.typing import NDArray
 
 from axsim.circuits import array_multiplier
-from axsim.circuits import heap_search as search
 from axsim.plots import new_figure, save_figure
 from axsim.results import print_table, versions, write_json
+from axsim.search import heap as search
 
 NAMED = {"heap_like": search.HEAP_LIKE, "axfpm_normalized": search.AX_FPM}
 QUICK_CELLS = ("exact", "ama2", "ama5")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from axsim.circuits.operands import as_integers
-from axsim.tables.cache import cached_table
+from axsim.entrance import entrance
+from axsim.once import cached_property
 from axsim.tables.metrics import Figure, Metrics, compute
 from axsim.tables.product import ProductTable
 
@@ -27,13 +27,12 @@ class Multiplier:
         name: the name it is listed under.
         a_bits, b_bits: operand widths; ``a`` is the left operand.
         signed: whether operands are two's complement.
-        simulate: makes the product table afresh, past the cache.
+        simulate: makes the product table.
         make_netlist: makes the gate-level circuit, if there is one.
         aliases: other names for it.
         source, citation: where it comes from, and the paper to cite.
         published: figures that the circuit's authors print, by their labels (``"MAE"``, ``"WCE%"``,
             ``"PDK45_PWR"`` ...), each with ``"text"``, ``"value"`` and ``"unit"``; None if they print none.
-        cached: whether the table is kept in the user's cache directory.
 
     >>> import axsim.multipliers
     >>> l40 = axsim.multipliers.get("L40")
@@ -53,12 +52,11 @@ class Multiplier:
     source: str = ""
     citation: str = ""
     published: Mapping[str, Figure] | None = None
-    cached: bool = True
 
     @cached_property
     def table(self) -> ProductTable:
-        """All products; simulated or read from the cache on first use."""
-        return cached_table(self.name, self.simulate) if self.cached else self.simulate()
+        """All products; simulated on first use."""
+        return self.simulate()
 
     @property
     def error_table(self) -> NDArray[np.int32]:
@@ -75,10 +73,12 @@ class Multiplier:
         """The gate-level circuit; None for a multiplier defined by a function or a table."""
         return self.make_netlist() if self.make_netlist else None
 
+    @entrance
     def metrics(self) -> Metrics:
         """Error figures, with the conventions of ``axsim.tables.metrics``."""
         return compute(self.table)
 
+    @entrance
     def __call__(self, a: ArrayLike, b: ArrayLike) -> NDArray[np.int32]:
         """The products of integer operands ``a`` (left) and ``b``, broadcast together: int32.
 

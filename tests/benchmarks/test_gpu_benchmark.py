@@ -19,8 +19,9 @@ import pytest
 from typer.testing import CliRunner
 
 import axsim
-from axsim.engines.cuda import arrays, gather
-from axsim.engines.cuda.runtime import using
+from axsim.engines.gpu import arrays
+from axsim.engines.gpu.gather import engine as gather
+from axsim.engines.gpu.runtime.current import using
 from benchmarks import gpu as benchmark
 from benchmarks import gpu_cases, gpu_profile, gpu_report
 from benchmarks.gpu_cases import FULL, QUICK, Case, Sizes, Target, Work, cases
@@ -82,7 +83,7 @@ class FakeGpu(Gpu):
 def runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedRuntime]:
     if compiler() is None:
         pytest.skip("no C++ compiler: the CUDA sources cannot be compiled for the CPU")
-    base = tmp_path_factory.getbasetemp()  # the same folder as in tests/engines/cuda
+    base = tmp_path_factory.getbasetemp()  # the same folder as in tests/engines/gpu
     builds = (base.parent if base.name.startswith("popen-") else base) / "cuda-on-cpu"
     builds.mkdir(exist_ok=True)
     small = EmulatedRuntime(builds, replace(HOPPER, multiprocessors=2, l2_bytes=1000))

@@ -17,7 +17,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from axsim.engines.cuda.runtime import NO_DEFINES, Device, Host, source_text
+from axsim.engines.gpu.runtime.interface import NO_DEFINES, Device, Host
+from axsim.engines.gpu.runtime.sources import source_text
 from tests.cuda_emulator.device_arrays import DeviceArray, EmulatedCupy, HostWaitsError, on_device
 
 HERE = Path(__file__).parent
@@ -77,7 +78,7 @@ class _Parameter(ctypes.Structure):
 
 
 class EmulatedRuntime:
-    """``axsim.engines.cuda.runtime.Runtime`` without a GPU.
+    """``axsim.engines.gpu.runtime.interface.Runtime`` without a GPU.
 
     Args:
         builds: folder for what is compiled, by content.

@@ -9,7 +9,7 @@ from tests.cuda_emulator.device_arrays import DeviceArray
 
 
 class EmulatedLibrary:
-    """``axsim.engines.cuda.arrays.Library`` for device arrays, which are all on GPU 0."""
+    """``axsim.engines.gpu.arrays.Library`` for device arrays, which are all on GPU 0."""
 
     def owns(self, array: object) -> bool:
         return isinstance(array, DeviceArray)

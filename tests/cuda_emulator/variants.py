@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import product
 
-from axsim.engines.cuda.floats import TILES
-from axsim.engines.cuda.gather_plan import Sums, Variant, variants
+from axsim.engines.gpu.floats.engine import TILES
+from axsim.engines.gpu.gather.plan import Sums, Variant, variants
 from tests.cuda_emulator.emulated_runtime import AMPERE, GAMING, HOPPER, TURING
 
 Defines = Mapping[str, int | str]
@@ -56,6 +56,7 @@ def _all() -> Iterator[tuple[str, Defines]]:
     yield "quantize.cu", {}
     for real in ("float", "double"):
         yield "quantize.cu", {"FLOAT": real}
+        yield "quantize.cu", {"FLOAT": real, "INTEGER": "int16"}
         for value, bias, index in product(
             ("int32", "int64", "float", "double"), ("float", "double"), ("uint32", "int64")
         ):

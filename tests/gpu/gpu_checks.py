@@ -18,13 +18,15 @@ from float_cases import multipliers, numbers_of
 from gpu_places import Host, Kind, Place
 
 import axsim
-from axsim.engines import NATIVE_IS_BUILT
-from axsim.engines.cuda import factored, floats, gather
-from axsim.engines.cuda.gather_plan import Sums, Variant, variants
-from axsim.engines.cuda.runtime import Device
-from axsim.engines.factored_table import known_form
-from axsim.engines.fold import fold
-from axsim.engines.geometry import geometry
+from axsim.engines.forms.factored_table import known_form
+from axsim.engines.forms.folded import fold
+from axsim.engines.gpu import factored, factored_terms
+from axsim.engines.gpu.floats import engine as floats
+from axsim.engines.gpu.gather import engine as gather
+from axsim.engines.gpu.gather.plan import Sums, Variant, variants
+from axsim.engines.gpu.runtime.interface import Device
+from axsim.engines.isa import NATIVE_IS_BUILT
+from axsim.engines.shapes.geometry import geometry
 from axsim.multipliers import FloatMultiplier, Multiplier
 from axsim.quantize import QuantParams, affine
 from benchmarks.gpu_oracle import float_sums, some, table_sums, table_windows
@@ -39,9 +41,7 @@ GARBAGE = 1 << 26  # bytes of the allocator's memory that are filled with it
 
 # T[0, 0] is not 0 and no two columns are equal, so that padding and mixed-up operands show.
 DRAWN = {
-    f"drawn{n}": Multiplier(
-        f"drawn{n}", 8, 8, False, simulate=lambda n=n: random_table(n, high=2**n - 1), cached=False
-    )
+    f"drawn{n}": Multiplier(f"drawn{n}", 8, 8, False, simulate=lambda n=n: random_table(n, high=2**n - 1))
     for n in (16, 17)
 }
 
@@ -186,7 +186,7 @@ def check_every_pair(place: Place, name: str, all_types: tuple[Types, ...] = TYP
 
 
 def check_matmul(place: Place, name: str, shape: Shape, types: Types, out_dtype: str = "int32") -> None:
-    """A product of matrices through every engine, and through every carrier of the factored one."""
+    """A product of matrices through every engine, and through every compute_type of the factored one."""
     mult, kind, (m, k, n) = integer_multiplier(name), place.kinds[0], shape
     a, b = legal(mult, 1, (m, k), types[0]), legal(mult, 2, (k, n), types[1])
     expected = axsim.matmul(a, b, mult, out_dtype=out_dtype, engine=CPU)
@@ -197,10 +197,10 @@ def check_matmul(place: Place, name: str, shape: Shape, types: Types, out_dtype:
         got = axsim.matmul(*on, mult, out_dtype=out_dtype, engine=engine)
         assert_same(kind, got, expected, f"{what}, {engine}")
     form = form_of(mult, types)
-    for carrier in factored.CARRIERS if form is not None else ():
-        if factored.carries(form, carrier):
-            got = factored.gemm(form, *(x.view(U8) for x in on), out_dtype, carrier)
-            assert_same(kind, got, expected, f"{what}, factored {carrier}")
+    for compute_type in factored_terms.COMPUTE_TYPES if form is not None else ():
+        if factored_terms.carries(form, compute_type):
+            got = factored.gemm(form, *(x.view(U8) for x in on), out_dtype, compute_type)
+            assert_same(kind, got, expected, f"{what}, factored {compute_type}")
 
 
 def check_batches(place: Place, name: str, a_shape: tuple[int, ...], b_shape: tuple[int, ...]) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from axsim.engines.cuda.runtime import Runtime
+from axsim.engines.gpu.runtime.interface import Runtime
 from axsim.errors import GpuUnavailableError
 
 POISON = 0xA9
@@ -184,7 +184,7 @@ def gpu() -> Place:
     Raises:
         GpuUnavailableError: there is no GPU, or no CuPy that can use it.
     """
-    from axsim.engines.cuda.cupy_runtime import current_device_runtime
+    from axsim.engines.gpu.runtime.cupy_runtime import current_device_runtime
 
     with warnings.catch_warnings():
         warnings.simplefilter("default")  # what libraries warn of when they are imported is no failure

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 from gpu_places import SPIN, Host, Place
 
-from axsim.engines.cuda import arrays, factored, floats, gather
-from axsim.engines.cuda.runtime import using
+from axsim.engines.gpu import arrays, factored
+from axsim.engines.gpu.floats import engine as floats
+from axsim.engines.gpu.gather import engine as gather
+from axsim.engines.gpu.runtime.current import using
 from tests.cuda_emulator.device_arrays import DeviceArray
 from tests.cuda_emulator.emulated_runtime import EmulatedRuntime, compiler
 from tests.cuda_emulator.library import EmulatedLibrary
@@ -74,7 +76,7 @@ class EmulatedKind:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     if compiler() is None:
         pytest.skip("no C++ compiler: the CUDA sources cannot be compiled for the CPU")
-    base = tmp_path_factory.getbasetemp()  # the same folder as in tests/engines/cuda
+    base = tmp_path_factory.getbasetemp()  # the same folder as in tests/engines/gpu
     builds = (base.parent if base.name.startswith("popen-") else base) / "cuda-on-cpu"
     builds.mkdir(exist_ok=True)
     runtime = EmulatedRuntime(builds)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from axsim.errors import UnknownMultiplierError
 from axsim.multipliers import get, list_multipliers, register, registry
 from axsim.multipliers.catalogue import plan, record
-from axsim.tables import TableRecord, write_tables
-from axsim.tables.store import GENERATOR_VERSION
 
 
 def test_every_built_in_multiplier_stands_in_one_file() -> None:
@@ -42,16 +38,6 @@ def test_a_registered_multiplier_never_stands_for_a_built_in_one(monkeypatch: py
     expected = get("L40").table
     register("mul8u_L40", lambda a, b: a * b, overwrite=True)
     assert plan()["evoapprox8b.h5"]["mul8u_L40"]().table == expected
-
-
-def test_records_are_made_from_the_circuit_and_not_from_the_cache(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AXSIM_CACHE_DIR", str(tmp_path))
-    wrong = get("exact6").simulate()
-    write_tables(tmp_path / f"trunc6_5-v{GENERATOR_VERSION}.h5", [TableRecord("trunc6_5", wrong)])
-    assert get("trunc6_5").table == wrong
-    assert record(get("trunc6_5")).table.values[1, 1] == 0
 
 
 def test_records_bring_the_factors_that_are_known() -> None:

@@ -13,9 +13,10 @@ from float_oracle import slow_product
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from axsim.multipliers import get as resolve
+from axsim.multipliers.float_formats import BFLOAT16, FLOAT16
 from axsim.multipliers.float_multiplier import FloatMultiplier, SpecialValues
-from axsim.multipliers.floating import float_names, resolve
-from axsim.multipliers.formats import BFLOAT16, FLOAT16
+from axsim.multipliers.floating import float_names
 from axsim.multipliers.significand import Segmented, ax_fpm, exact, monolithic
 
 

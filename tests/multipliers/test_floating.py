@@ -8,10 +8,14 @@ import numpy as np
 import pytest
 
 from axsim.errors import UnknownMultiplierError
-from axsim.multipliers import get, register
-from axsim.multipliers.floating import FLOAT32, FloatFormat, axfpm, float_names, resolve
+from axsim.multipliers import floating, get, register
+from axsim.multipliers.floating import FLOAT32, FloatFormat, axfpm, float_names
 
 SMALLEST = 1e-36
+
+
+def resolve(name: str) -> floating.FloatMultiplier | None:
+    return floating.resolve(name, get)
 
 
 @pytest.fixture(scope="module")

@@ -126,7 +126,7 @@ def test_the_table_is_made_on_first_use_and_kept() -> None:
         made.append(1)
         return ProductTable.from_netlist(baugh_wooley(4))
 
-    multiplier = Multiplier("mine", 4, 4, True, simulate, cached=False)
+    multiplier = Multiplier("mine", 4, 4, True, simulate)
     assert made == []
     assert multiplier.table is multiplier.table
     assert made == [1]

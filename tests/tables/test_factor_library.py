@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from axsim.engines.factored_table import prepare
-from axsim.engines.fold import fold
+from axsim.engines.forms.factored_table import prepare
+from axsim.engines.forms.folded import fold
 from axsim.errors import TableError
 from axsim.multipliers import Multiplier, get, list_multipliers
 from axsim.tables.factor import Factors

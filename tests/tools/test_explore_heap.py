@@ -9,8 +9,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from axsim.circuits import heap_search as search
-from axsim.multipliers.floating import resolve
+from axsim.multipliers import get as resolve
+from axsim.search import heap as search
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 

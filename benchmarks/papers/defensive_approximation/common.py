@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from axsim.multipliers.floating import FloatMultiplier, float_names, resolve
+from axsim.errors import UnknownMultiplierError
+from axsim.multipliers import get
+from axsim.multipliers.floating import FloatMultiplier, float_names
 
 PUBLISHED = json.loads(Path(__file__).with_name("published.json").read_text(encoding="utf-8"))
 """``PUBLISHED[figure][multiplier]``: figure "higher" (share of products above the exact one in magnitude),
@@ -16,7 +18,10 @@ QUICK_PRODUCTS = 1 << 18
 
 def float_multiplier(name: str) -> FloatMultiplier:
     """The float multiplier called ``name``; ValueError if there is none."""
-    multiplier = resolve(name)
-    if multiplier is None:
+    try:
+        multiplier = get(name)
+    except UnknownMultiplierError:
+        multiplier = None
+    if not isinstance(multiplier, FloatMultiplier):
         raise ValueError(f"no float multiplier is called {name!r}; some are {', '.join(float_names())}")
     return multiplier

@@ -1,0 +1,121 @@
+"""``axsim list``, ``info`` and ``plot``: what multipliers there are, and what is known about each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from axsim.cli.app import Name, app, find, plain_errors
+
+if TYPE_CHECKING:
+    from axsim.tables.metrics import Figure
+
+
+@app.command("list")
+@plain_errors
+def list_command() -> None:
+    """List the multipliers that have a name, with their error, published power and area."""
+    import axsim
+    from axsim.multipliers import FloatMultiplier
+    from axsim.results import print_table
+
+    multipliers = [axsim.get(name) for name in axsim.list_multipliers()]
+    rows = []
+    for m in multipliers:
+        if isinstance(m, FloatMultiplier):
+            continue
+        figures = m.metrics()
+        power, area = (_published(m.published, label) for label in ("PDK45_PWR", "PDK45_AREA"))
+        rows.append(
+            (
+                m.name,
+                f"{m.a_bits}x{m.b_bits} {'signed' if m.signed else 'unsigned'}",
+                f"{figures.mae:.2f}",
+                f"{figures.wce}",
+                f"{figures.ep_percent:.2f}",
+                f"{figures.mre_percent:.2f}",
+                power,
+                area,
+            )
+        )
+    headings = ("name", "operands", "MAE", "WCE", "EP (%)", "MRE (%)", "power (mW)", "area (µm²)")
+    print_table("Integer multipliers", headings, rows)
+    floats = [m for m in multipliers if isinstance(m, FloatMultiplier)]
+    print_table(
+        "Float multipliers",
+        ("name", "format", "significand", "rounding"),
+        [(m.name, m.format.name, f"{m.bits} bits", m.rounding) for m in floats],
+    )
+    print(
+        "Names with parameters need no registering: exact8, exact8s, exact8x4, trunc8_3, bam8_h2_v4,\n"
+        "drum8_4, mitchell8, kulkarni8 (other widths likewise), float32[L40], float16[drum8_4].\n"
+        "MAE, WCE: in units of the product. EP: operand pairs with an error. MRE: mean relative error."
+    )
+
+
+@app.command()
+@plain_errors
+def info(name: Name) -> None:
+    """Show what is known about a multiplier: error figures beside the published ones, cost, operand order."""
+    from axsim.multipliers import FloatMultiplier
+    from axsim.results import print_table
+    from axsim.tables.metrics import PUBLISHED_LABELS, compare
+
+    m = find(name)
+    if isinstance(m, FloatMultiplier):
+        print(m.describe())
+        return
+    print(f"{m.name}: {m.a_bits}x{m.b_bits} bits, {'signed' if m.signed else 'unsigned'}")
+    if m.aliases:
+        print(f"  also called   {', '.join(m.aliases)}")
+    print("  operand order a is the left operand (activations), b the right one (weights): table[a, b]")
+    print(f"  symmetric     {'yes' if m.symmetric else 'no: a and b cannot be exchanged'}")
+    if m.netlist is not None:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in m.netlist.gate_counts().items())
+        print(f"  our netlist   {m.netlist.n_gates} gates ({kinds}), depth {m.netlist.depth}")
+    if m.published:
+        power, area, delay = (_published(m.published, f"PDK45_{x}") for x in ("PWR", "AREA", "DELAY"))
+        print(f"  published     {power} mW, {area} µm², {delay} ns (45 nm)")
+    figures = m.metrics()
+    printed = {c.label: c for c in compare(figures, m.published)} if m.published else {}
+    rows = []
+    for label, attribute in (
+        *PUBLISHED_LABELS.items(),
+        ("bias", "bias"),
+        ("error variance", "error_variance"),
+        ("NMED", "nmed"),
+        ("MRED", "mred"),
+    ):
+        row = [label, f"{getattr(figures, attribute):.6g}"]
+        if label in printed:
+            row += [printed[label].published["text"], "yes" if printed[label].agrees else "NO"]
+        rows.append(tuple(row) if printed else tuple(row[:2]))
+    print_table("", ("figure", "computed", "published", "agrees")[: 4 if printed else 2], rows)
+    if m.source:
+        print(f"source: {m.source}")
+    if m.citation:
+        print(f"cite:   {m.citation}")
+
+
+@app.command()
+@plain_errors
+def plot(
+    name: Name,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write, .png, .svg or .pdf.")],
+) -> None:
+    """Draw an integer multiplier's error: a heat map over both operands, and a histogram."""
+    from axsim.multipliers import FloatMultiplier
+    from axsim.plots import check_ending, error_picture, save_figure
+
+    check_ending(output)
+    m = find(name)
+    if isinstance(m, FloatMultiplier):
+        raise ValueError(f"{m.name} is a float multiplier, which has no product table to draw: try L40")
+    print(f"picture: {save_figure(error_picture(m), output)}")
+
+
+def _published(figures: Mapping[str, Figure] | None, label: str) -> str:
+    return figures[label]["text"] if figures else ""

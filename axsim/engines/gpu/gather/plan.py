@@ -1,0 +1,205 @@
+"""Which kernel sums table entries on a given GPU, in which tiles: arithmetic alone, no GPU needed.
+
+Two kernels: ``columns`` (gather_columns.cu) interleaves the entries of a tile's fixed operands for each
+term, which costs the same for few rows as for many; then one load looks up 16 bytes of products. ``table``
+(gather_table.cu) looks products up one by one. Either operand may be the one that streams, one is fixed.
+
+What a variant costs is estimated in cycles of a multiprocessor, from the widths stated here; the sources say
+how these come about. They are not yet measured, and wrong ones cost time, never exactness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from axsim.engines.gpu.runtime.interface import Device
+
+THREADS = 256
+TABLE_BYTES = 1 << 17  # 65,536 entries of 16 bits
+_BUFFER_BYTES = 1 << 15  # the interleaved entries of a term
+_STATIC_BYTES = 1 << 10
+_SLOTS = 32  # rows that the threads of a block take side by side in gather_columns.cu
+_TABLE_RUN = 4
+
+_L2_BYTES = 24.0  # a multiprocessor reads from the second-level cache in a cycle
+_OUT_BYTES = 12.0  # ... and writes
+_ATOMICS = 4.0  # additions to outputs in a cycle
+_TERM_CYCLES = 60.0  # a barrier, and what is not hidden behind it
+_SHARED_LOOKUPS = 9.0  # one by one, at random, in shared memory
+_CACHED_LOOKUPS = 4.0  # ... in the first-level cache
+_SPLIT_MARGIN = 1.1  # a split must promise so much, for outputs are cleared before, and added to in any order
+_LEAST_TERMS = 16  # of a piece, where terms are split to give all multiprocessors work
+MOST_TILES = 2**31 - 1
+DEPTHWISE_FILTERS = 16  # a channel with as many filters has lanes enough for the kernels planned here
+_SPLITS = (1, 2, 3, 4, 6, 8, 11, 16, 22, 33, 44, 66, 88, 132, 264)
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What is to be summed: ``batch`` products of matrices, (left, depth) by (depth, right).
+
+    Attributes:
+        windows: the left operand is an image batch's windows, which stream without being unfolded.
+        entry_bytes: 2 or 4, for a table entry.
+        safe_depth: so many entries fit a 32-bit sum.
+        out_bytes: 4 where sums modulo 2**32 do, or 8.
+    """
+
+    batch: int
+    left: int
+    right: int
+    depth: int
+    windows: bool
+    entry_bytes: int
+    safe_depth: int
+    out_bytes: int
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A kernel and its tiles.
+
+    Attributes:
+        kernel: the source and kernel, ``gather_columns`` or ``gather_table``.
+        stream_left: whether the left operand is the one that streams.
+        rows, lanes: operands of the stream, and fixed ones, in a tile.
+        run: rows of a thread.
+        splits, piece: into how many pieces the terms are split, and the most terms of one; where there are
+            several, their sums are added.
+        table_shared: whether each block copies the table to shared memory.
+        buffers: of interleaved entries, 2 if one is filled while the other is used; 0 for ``gather_table``.
+        shared: bytes of dynamic shared memory.
+        tiles: how many there are, pieces counted.
+        cycles: the estimated time.
+    """
+
+    kernel: Literal["gather_columns", "gather_table"]
+    stream_left: bool
+    rows: int
+    lanes: int
+    run: int
+    splits: int
+    piece: int
+    table_shared: bool
+    buffers: int
+    shared: int
+    tiles: int
+    cycles: float
+
+    @property
+    def defines(self) -> dict[str, int]:
+        """The macros that make the kernel this variant."""
+        own = (
+            {"LANES": self.lanes}
+            if self.kernel == "gather_table"
+            else {"ROWS": self.run, "BUFFERS": self.buffers}
+        )
+        return {**own, "TABLE_SHARED": int(self.table_shared)}
+
+    def blocks(self, device: Device) -> int:
+        """How many blocks share the tiles: where each copies the table first, one a multiprocessor."""
+        return min(self.tiles, device.multiprocessors) if self.table_shared else self.tiles
+
+
+@lru_cache(maxsize=1024)  # a network has few shapes, and choosing takes milliseconds
+def choose_variant(device: Device, work: Sums) -> Variant:
+    """The variant with the least estimated time among those that the device's shared memory allows.
+
+    Raises:
+        ValueError: the work has more tiles than a kernel counts.
+
+    >>> h100 = Device("H100", (9, 0), 132, 227 << 10, 228 << 10, 50 << 20, 1.98e9)
+    >>> variant = choose_variant(h100, Sums(1, 4096, 4096, 4096, False, 2, 65537, 4))
+    >>> variant.kernel, variant.rows, variant.lanes, variant.table_shared
+    ('gather_columns', 768, 64, True)
+    """
+    best = min(variants(device, work), key=lambda variant: variant.cycles)
+    if best.tiles > MOST_TILES:
+        raise ValueError(
+            f"{work.batch} products of ({work.left}, {work.depth}) by ({work.depth}, {work.right}) make "
+            f"{best.tiles} tiles, expected at most {MOST_TILES}; call it for parts of the batch"
+        )
+    return best
+
+
+def variants(device: Device, work: Sums) -> Iterator[Variant]:
+    """All that the device can run, for work that is not empty."""
+    # Fixed windows are unfolded: fewer bytes than the other operand has, or they must stream.
+    for stream_left in (True, False) if not work.windows or work.left <= work.right else (True,):
+        for kernel in (_columns, _table):
+            yield from kernel(device, work, stream_left)
+
+
+def _columns(device: Device, work: Sums, stream_left: bool) -> Iterator[Variant]:
+    lanes = _BUFFER_BYTES // 256 // work.entry_bytes
+    streams_windows = work.windows and stream_left
+    for table_shared in (True, False) if work.entry_bytes == 2 else (False,):
+        # As many rows as registers allow; fewer where few are all there is.
+        for run in (8, 24) if table_shared and not streams_windows else (8, 20):
+            rows = _SLOTS * run
+            for buffers in (2, 1):
+                shared = table_shared * TABLE_BYTES + buffers * _BUFFER_BYTES + 2 * (rows + lanes)
+                if shared + _STATIC_BYTES > device.shared_per_block:
+                    continue
+                # 128 bytes a cycle: entries and staged operands; stores of the fill.
+                look_up = rows * 17 / 16 + 256
+                read = 256 if table_shared else _BUFFER_BYTES / _L2_BYTES
+                apart = table_shared or buffers == 1
+                term = (look_up + read if apart else max(look_up, read)) + _TERM_CYCLES * (3 - buffers)
+                for splits, piece, tiles, cycles in _splits(
+                    device, work, stream_left, rows, lanes, term, table_shared, work.safe_depth
+                ):
+                    yield Variant(
+                        *("gather_columns", stream_left, rows, lanes, run, splits, piece),
+                        *(table_shared, buffers, shared, tiles, cycles),
+                    )
+
+
+def _table(device: Device, work: Sums, stream_left: bool) -> Iterator[Variant]:
+    rows = THREADS * _TABLE_RUN
+    shared = TABLE_BYTES if work.entry_bytes == 2 and device.shared_per_block >= TABLE_BYTES else 0
+    used = min(rows, work.left if stream_left else work.right)
+    for lanes in (8, 1):
+        # Rows past the end repeat the last one: a whole warp then reads one entry, in one cycle.
+        term = lanes * (used / (_SHARED_LOOKUPS if shared else _CACHED_LOOKUPS) + (rows - used) / 32)
+        for splits, piece, tiles, cycles in _splits(
+            device, work, stream_left, rows, lanes, term, bool(shared), MOST_TILES
+        ):
+            yield Variant(
+                *("gather_table", stream_left, rows, lanes, _TABLE_RUN, splits, piece),
+                *(bool(shared), 0, shared, tiles, cycles),
+            )
+
+
+def _splits(
+    device: Device,
+    work: Sums,
+    stream_left: bool,
+    rows: int,
+    lanes: int,
+    term_cycles: float,
+    table_shared: bool,
+    safe_depth: int,
+) -> Iterator[tuple[int, int, int, float]]:
+    """Ways to split the terms: pieces, terms of a piece, tiles in all, and the estimated cycles."""
+    stream, fixed = (work.left, work.right) if stream_left else (work.right, work.left)
+    whole = work.batch * _pieces(stream, rows) * _pieces(fixed, lanes)
+    most = MOST_TILES if work.out_bytes == 4 else min(safe_depth, MOST_TILES)
+    least = _pieces(work.depth, most)
+    for wanted in {least, *(s for s in _SPLITS if least < s <= work.depth // _LEAST_TERMS)}:
+        piece = _pieces(work.depth, wanted)
+        splits = _pieces(work.depth, piece)  # none is empty
+        outputs = rows * lanes * (1 / _ATOMICS if splits > 1 else work.out_bytes / _OUT_BYTES)
+        tiles = whole * splits
+        waves = _pieces(tiles, device.multiprocessors)
+        cycles = waves * (piece * term_cycles + outputs) + table_shared * TABLE_BYTES / _L2_BYTES
+        if splits > 1:
+            cycles *= _SPLIT_MARGIN
+        yield splits, piece, tiles, cycles
+
+
+def _pieces(count: int, size: int) -> int:
+    return -(-count // size)

@@ -1,0 +1,151 @@
+"""The runtime of CuPy with something that answers in CuPy's place: no GPU is needed, and none is tested."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from axsim.engines.gpu.runtime.cupy_runtime import CupyRuntime
+
+KIB = 1 << 10
+
+
+class Owner:
+    """What a constant is kept with."""
+
+
+class Stream:
+    capturing = False
+    waits = 0
+
+    def is_capturing(self) -> bool:
+        return self.capturing
+
+    def synchronize(self) -> None:
+        assert not self.capturing
+        self.waits += 1
+
+
+class Function:
+    """A ``RawKernel``: takes launches with no more shared memory than it was told of."""
+
+    def __init__(self) -> None:
+        self.max_dynamic_shared_size_bytes = 0
+        self.launches: list[tuple[Any, ...]] = []
+
+    def __call__(self, grid: Any, block: Any, args: Any, shared_mem: int) -> None:
+        assert shared_mem <= self.max_dynamic_shared_size_bytes
+        self.launches.append((grid, block, args, shared_mem))
+
+
+class Cupy:
+    """As much of CuPy as the runtime asks for outside of products."""
+
+    __version__ = "14.0.0"
+
+    def __init__(self) -> None:
+        self.stream, self.function, self.compiled = Stream(), Function(), 0
+        self.paths: list[str] = []
+        attributes = {
+            "MultiProcessorCount": 132,
+            "MaxSharedMemoryPerBlockOptin": 227 * KIB,
+            "MaxSharedMemoryPerMultiprocessor": 228 * KIB,
+            "L2CacheSize": 50 << 20,
+            "ClockRate": 1_980_000,
+        }
+        calls = SimpleNamespace(
+            **{f"cudaDevAttr{name}": value for name, value in attributes.items()},
+            deviceGetAttribute=lambda attribute, index: attribute,
+            getDeviceProperties=lambda index: {"name": b"NVIDIA H100", "major": 9, "minor": 0},
+            runtimeGetVersion=lambda: 13000,
+            driverGetVersion=lambda: 13010,
+        )
+        self.cuda = SimpleNamespace(
+            runtime=calls,
+            get_current_stream=lambda: self.stream,
+            compiler=SimpleNamespace(compile_using_nvrtc=self._compile),
+        )
+
+    def _compile(self, text: str, options: Any) -> tuple[bytes, None]:
+        self.compiled += 1
+        return text.encode(), None
+
+    def RawModule(self, path: str) -> Any:  # noqa: N802, CuPy's name
+        self.paths.append(path)
+        return SimpleNamespace(get_function=lambda name: self.function)
+
+    def asarray(self, array: Any, order: str) -> Any:
+        return np.array(array, order=order)  # type: ignore[call-overload]
+
+
+@pytest.fixture
+def cupy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cupy:
+    monkeypatch.setenv("AXSIM_CACHE_DIR", str(tmp_path))
+    return Cupy()
+
+
+@pytest.fixture
+def runtime(cupy: Cupy) -> CupyRuntime:
+    return CupyRuntime(cupy, 0)
+
+
+def test_device(runtime: CupyRuntime) -> None:
+    device = runtime.device
+    assert (device.name, device.capability, device.multiprocessors) == ("NVIDIA H100", (9, 0), 132)
+    assert (device.shared_per_block, device.shared_per_multiprocessor) == (227 * KIB, 228 * KIB)
+    assert (device.l2_bytes, device.clock_hz) == (50 << 20, 1.98e9)
+    assert runtime.versions() == "14.0.0, CUDA 13.0; the driver is for CUDA 13.1"
+
+
+def test_a_kernel_is_compiled_and_loaded_once(cupy: Cupy, runtime: CupyRuntime) -> None:
+    first = runtime.kernel("quantize.cu", "quantise", {"FLOAT": "float"})
+    assert runtime.kernel("quantize.cu", "quantise", {"FLOAT": "float"}) is first
+    runtime.kernel("quantize.cu", "extremes", {"FLOAT": "float"})
+    assert (cupy.compiled, len(cupy.paths)) == (1, 1)
+    assert "#include" not in Path(cupy.paths[0]).read_text(encoding="utf-8")
+    runtime.kernel("quantize.cu", "quantise", {"FLOAT": "double"})
+    assert (cupy.compiled, len(cupy.paths)) == (2, 2)
+
+
+def test_shared_memory_is_opted_in_for(cupy: Cupy, runtime: CupyRuntime) -> None:
+    kernel = runtime.kernel("gather_lookup.cu", "gather_lookup", {"ENTRY_BYTES": 2, "TABLE_SHARED": 1})
+    one, threads, args = (1, 1, 1), (256, 1, 1), (np.int32(3),)
+    for shared in (0, 40 * KIB, 200 * KIB, 60 * KIB):
+        kernel(one, threads, args, shared=shared)
+    assert cupy.function.max_dynamic_shared_size_bytes == 200 * KIB
+    assert [launch[3] for launch in cupy.function.launches] == [0, 40 * KIB, 200 * KIB, 60 * KIB]
+    assert cupy.function.launches[0] == (one, threads, args, 0)
+
+
+def test_constants_are_there_for_all_streams(cupy: Cupy, runtime: CupyRuntime) -> None:
+    owner, made = Owner(), []
+
+    def table() -> Any:
+        made.append(1)
+        return np.arange(6).reshape(2, 3).T
+
+    first = runtime.constant(table, owner, "key")
+    assert first.flags.c_contiguous
+    assert cupy.stream.waits == 1
+    assert runtime.constant(table, owner, "key") is first
+    assert (len(made), cupy.stream.waits) == (1, 1)
+    runtime.constant(np.arange(3), owner, "other")
+    assert cupy.stream.waits == 2
+
+
+def test_a_capture_before_the_first_call_is_refused(cupy: Cupy, runtime: CupyRuntime) -> None:
+    owner = Owner()
+    there = runtime.constant(np.arange(3), owner, "there")
+    kernel = runtime.kernel("quantize.cu", "parameters")
+    cupy.stream.capturing = True
+    assert runtime.capturing()
+    assert runtime.constant(np.arange(3), owner, "there") is there
+    assert runtime.kernel("quantize.cu", "parameters") is kernel
+    with pytest.raises(RuntimeError, match=r"a table must be copied .* make the call once before"):
+        runtime.constant(np.arange(3), owner, "new")
+    with pytest.raises(RuntimeError, match=r"a kernel must be compiled .* make the call once before"):
+        runtime.kernel("quantize.cu", "extremes", {"FLOAT": "double"})
