@@ -21,6 +21,11 @@ from axsim.engines.shapes.work import Work
 from axsim.tables.factor import MAX_TERMS
 from axsim.threads import get_num_threads
 
+# Loaded with the package, not at its first use: a child that is forked while another thread imports a module
+# waits for ever where it imports the same.
+if NATIVE_IS_BUILT:
+    from axsim.engines.cpu import native
+
 ENGINES = ("native", "factored", "reference")
 
 
@@ -54,20 +59,24 @@ class Products(NamedTuple):
     sum: float
 
 
-# By instruction set. PLACEHOLDER.
+# By instruction set: fitted (benchmarks/choice_fit.py) to the times of 310 cases (benchmarks/choice.py,
+# benchmarks/results/choice.json) on an AMD EPYC with AVX-512, VBMI and VNNI (family 25, model 17), one thread,
+# 2026-11-26. Their ratios decide, and elsewhere are about the same. Never measured, so estimates: neon, whose
+# registers are as wide as those of portable kernels, and products of AVX-512 without VNNI, taken to be AVX2's.
 LOOK_UPS = {
-    "portable": LookUps(63, 26000, 550, 920),
-    "avx2": LookUps(36, 17000, 550, 780),
-    "avx512": LookUps(33, 17000, 550, 690),
-    "vbmi": LookUps(44, 1200, 320, 1400),
-    "neon": LookUps(63, 26000, 550, 920),
+    "portable": LookUps(59, 31000, 570, 850),
+    "avx2": LookUps(32, 20000, 620, 770),
+    "avx512": LookUps(30, 19000, 600, 720),
+    "vbmi": LookUps(44, 3500, 340, 1300),
+    "neon": LookUps(59, 31000, 570, 850),
 }
 PRODUCTS = {
-    "portable": Products(33, 900, 1500),
-    "avx2": Products(16, 310, 1500),
-    "avx512": Products(16, 310, 1500),
-    "avx512vnni": Products(13, 270, 1500),
+    "portable": Products(31, 950, 1800),
+    "avx2": Products(15, 360, 2100),
+    "avx512": Products(15, 360, 2100),
+    "avx512vnni": Products(12, 260, 1900),
 }
+# A look-up where filters see one channel, by a kernel of its own that is the same in all instruction sets.
 DEPTHWISE = 350.0
 
 # Calls of fewer products are looked up: choosing takes time itself.
@@ -103,8 +112,6 @@ def select(name: str = "auto") -> Engine:
         raise ValueError(
             "engine is 'native', but axsim was installed without its compiled module axsim._native"
         )
-    from axsim.engines.cpu import native
-
     return native
 
 
@@ -117,11 +124,13 @@ def choose(name: str, work: Work, subject: Subject) -> Sums:
     """
     if name == "factored":
         form = found_form(*subject)
-        return FactoredSums(factored, form, "native" if not _obstacle(form, "native", work) else "float64")
+        return FactoredSums(
+            factored, form, "native" if not _obstacle(form, "native", work) else "float64", select()
+        )
     if name == "auto" and work.products >= SMALL:
         known = known_form(*subject)
         if known is not None and (compute_type := _compute_type(known, work)):
-            return FactoredSums(factored, known, compute_type)
+            return FactoredSums(factored, known, compute_type, select())
     return select(name)
 
 
@@ -144,7 +153,7 @@ def usable(form: FactoredTable | None, work: Work) -> dict[str, Sums]:
     if form is not None:
         for compute_type in factored.COMPUTE_TYPES:
             if not _obstacle(form, compute_type, work):
-                found[f"factored {compute_type}"] = FactoredSums(factored, form, compute_type)
+                found[f"factored {compute_type}"] = FactoredSums(factored, form, compute_type, select())
     return found | {"reference": select("reference")}
 
 
