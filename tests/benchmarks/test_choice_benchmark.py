@@ -195,6 +195,19 @@ def test_the_committed_figures_are_those_of_the_rule(
     assert len(near) == 8
     for key, good in near.items():
         assert sum(good) >= 0.95 * len(good), key
+    capsys.readouterr()
     choice.main(as_markdown=True, out=choice.RESULTS)
-    table = (Path(choice.__file__).parents[1] / "docs/_choice_table.md").read_text()
-    assert capsys.readouterr().out == table
+    page = (Path(choice.__file__).parents[1] / "docs/engines.md").read_text(encoding="utf-8")
+    assert capsys.readouterr().out in page
+
+
+def test_the_constants_are_those_that_the_figures_give() -> None:
+    pytest.importorskip("scipy")
+    from benchmarks import choice_fit
+
+    rows = json.loads(choice.RESULTS.read_text())["cases"]
+    for isa in ("portable", "avx2", "avx512", "vbmi"):
+        assert rule.LOOK_UPS[isa] == pytest.approx(choice_fit.look_ups(rows, isa), rel=0.05)
+    for kernels in ("portable", "avx2", "avx512vnni"):
+        assert rule.PRODUCTS[kernels] == pytest.approx(choice_fit.products(rows, kernels), rel=0.05)
+    assert pytest.approx(choice_fit.depthwise(rows), rel=0.05) == rule.DEPTHWISE

@@ -1,9 +1,10 @@
 """Which engine computes a matrix product or a convolution on the CPU: a rule, and nothing that is measured.
 
 The kernels are those of the best instruction set that the processor has (``AXSIM_ISA`` names another). A
-table with exact factors is multiplied by them where one look-up takes longer than the exact products that
-stand for it; a convolution counts as the matrix product of its unfolded patches. All engines give the same
-integers, so a choice that is not the best costs time and nothing else.
+table with exact factors is multiplied by them where their exact products are expected to take less time than
+look-ups, from the shape of the work and a few constants of the instruction set, measured once. A convolution
+counts as the matrix product of its unfolded patches. All engines give the same integers, so a choice that is
+not the best costs time and nothing else.
 """
 
 from __future__ import annotations
@@ -59,10 +60,10 @@ class Products(NamedTuple):
     sum: float
 
 
-# By instruction set: fitted (benchmarks/choice_fit.py) to the times of 310 cases (benchmarks/choice.py,
-# benchmarks/results/choice.json) on an AMD EPYC with AVX-512, VBMI and VNNI (family 25, model 17), one thread,
-# 2026-11-26. Their ratios decide, and elsewhere are about the same. Never measured, so estimates: neon, whose
-# registers are as wide as those of portable kernels, and products of AVX-512 without VNNI, taken to be AVX2's.
+# By instruction set, on one core of an AMD EPYC with AVX-512, VBMI and VNNI (family 25, model 17),
+# 2026-11-26: what benchmarks/choice_fit.py makes of the 310 cases in benchmarks/results/choice.json,
+# which benchmarks/choice.py timed. Only ratios decide. Never measured, so estimates: neon, whose registers
+# are as wide as the portable kernels', and products of AVX-512 without VNNI, taken to be as fast as AVX2's.
 LOOK_UPS = {
     "portable": LookUps(59, 31000, 570, 850),
     "avx2": LookUps(32, 20000, 620, 770),
