@@ -6,7 +6,9 @@
 //
 //     all += bytes,  odd += bytes >> 8          so that the even bytes' sum is all - (odd << 8), modulo 2**16
 //
-// which holds 257 terms. Nothing here was ever timed: what follows are estimates, from published instruction timings.
+// which holds 257 terms. What follows are estimates, from published instruction timings; on Zen 4 a look-up was then
+// timed (benchmarks/choice.py): 44 ps in a long stream, 2.8 ns for 64, where the interleaved columns take 30 ps and, for
+// each column, 19 ns against 3.5 ns here. So streams of up to about a thousand rows come here.
 //
 // For 64 look-ups there are 12 instructions: 4 permutes, 4 additions and 2 products that stand for shifts, a mask
 // and its complement; and 4 loads. On Zen 4 a 512-bit instruction takes two of four pipes for a cycle, the complement
@@ -14,7 +16,7 @@
 // shifts are not). Its float32 products take 4 cycles for 64 at best. llvm-mca 19 has this loop at 6.3 cycles there,
 // and at 10.7 on Sapphire Rapids, whose one port that permutes takes two cycles for each. The interleaved columns of
 // packed.h take 1.5 to 2 cycles for 24 look-ups there, four to five for 64, but 500 to 1000 cycles to prepare 24
-// lanes of a term: so there only streams of a few hundred rows come here.
+// lanes of a term: so there only streams of a few hundred rows would come here.
 //
 // Four terms' bytes could also be averaged, (x + y + 1) >> 1, before they are added up as 16-bit numbers, with sums
 // modulo 256 to make good the rounding: one instruction less, but 2.5 loads and 2 stores more. llvm-mca has it at
@@ -29,9 +31,9 @@
 namespace axsim {
 namespace {
 
-// As WideKernel has them, in nanoseconds on a 3 GHz core: to be measured where there is such a processor.
-constexpr double kLookups64 = 1.9, kLookups64Intel = 3.5;
-constexpr double kColumn = 1.5;             // to load a column, and to arrange a term's operands
+// As WideKernel has them, in nanoseconds: timed on Zen 4. Intel's is an estimate, longer in llvm-mca's proportion.
+constexpr double kLookups64 = 2.8, kLookups64Intel = 4.8;
+constexpr double kColumn = 3.5;             // to load a column, and to arrange a term's operands
 constexpr std::size_t kMostBlocks = 4;      // registers of rows that share a loaded column: four sums of each
 constexpr std::size_t kChunk = 128;         // terms arranged at a time: 32 KiB, half of an L1 cache or more
 constexpr std::size_t kBytes = 64;          // rows in a register

@@ -206,7 +206,7 @@ def test_the_constants_are_those_that_the_figures_give() -> None:
     pytest.importorskip("scipy")
     from benchmarks import choice_fit
 
-    rows = json.loads(choice.RESULTS.read_text())["cases"]
+    rows = json.loads(choice_fit.FIGURES.read_text())["cases"]
     for isa in ("portable", "avx2", "avx512", "vbmi"):
         assert rule.LOOK_UPS[isa] == pytest.approx(choice_fit.look_ups(rows, isa), rel=0.05)
     for kernels in ("portable", "avx2", "avx512vnni"):

@@ -61,8 +61,8 @@ class Products(NamedTuple):
 
 
 # By instruction set, on one core of an AMD EPYC with AVX-512, VBMI and VNNI (family 25, model 17),
-# 2026-11-26: what benchmarks/choice_fit.py makes of the 310 cases in benchmarks/results/choice.json,
-# which benchmarks/choice.py timed. Only ratios decide. Never measured, so estimates: neon, whose registers
+# 2026-11-26: what benchmarks/choice_fit.py makes of benchmarks/results/choice_constants.json, which
+# benchmarks/choice.py timed. Only ratios decide. Never measured, so estimates: neon, whose registers
 # are as wide as the portable kernels', and products of AVX-512 without VNNI, taken to be as fast as AVX2's.
 LOOK_UPS = {
     "portable": LookUps(59, 31000, 570, 850),

@@ -69,6 +69,16 @@ def test_integer_sums(isa: str, m: int, k: int, n: int, types: tuple[str, str], 
     )
 
 
+@pytest.mark.parametrize("m", [1000, 2500, 5000])
+def test_long_streams(isa: str, m: int) -> None:
+    """For which VBMI has other kernels than for short ones."""
+    bits = np.random.default_rng(m)
+    a, b = bits.integers(0, 256, (m, 70), np.uint8), bits.integers(0, 256, (70, 37), np.uint8)
+    np.testing.assert_array_equal(
+        axsim.matmul(a, b, "L40", engine="native"), axsim.matmul(a, b, "L40", engine="reference")
+    )
+
+
 @pytest.mark.parametrize("groups", [1, 6])
 def test_convolution(isa: str, groups: int) -> None:
     bits = np.random.default_rng(groups)
