@@ -2,7 +2,9 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
+PACKAGES := $(VENV)/.packages
 INSTALLED := $(VENV)/.installed
+JOBS := $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 
 .PHONY: demo test lint docs sanitize tables bench build clean
 
@@ -47,12 +49,20 @@ bench: $(INSTALLED)
 
 build: $(INSTALLED)
 
-# Reinstalled when the C++ sources or the dependencies change; Python sources are used in place.
-$(INSTALLED): pyproject.toml constraints.txt CMakeLists.txt $(wildcard native/*)
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
-	  --editable ".[torch,demo,dev]"
-	touch $@
+# What axsim needs is installed when that changes, its kernels are compiled when the C++ sources change; Python sources are
+# used in place.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+$(PACKAGES): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || { echo "making $(VENV) ..."; $(PYTHON) -m venv $(VENV); }
+	@echo "installing what axsim needs into $(VENV) (minutes, where it must be downloaded) ..."
+	@AXSIM_NATIVE=0 $(PIP) -c constraints.txt --editable ".[torch,demo,dev]"
+	@touch $@
+
+$(INSTALLED): $(PACKAGES) CMakeLists.txt $(wildcard native/*/*.cpp native/*/*.h)
+	@echo "compiling the kernels (less than a minute) ..."
+	@CMAKE_BUILD_PARALLEL_LEVEL=$(JOBS) $(PIP) --no-deps --force-reinstall --editable .
+	@touch $@
 
 clean:
 	rm -rf build $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
