@@ -101,7 +101,7 @@ def test_names_exist(page: Path) -> None:
     for module in set(re.findall(r"-m (benchmarks[.a-z_0-9]*)", text)):
         assert importlib.util.find_spec(module), module
     for line in text.splitlines():
-        for path in re.findall(r"`((?:axsim|benchmarks|docs|tests|tools|tables)/[\w./]+)`", line):
+        for path in re.findall(r"`((?:axsim|benchmarks|docs|native|tests|tools|tables)/[\w./]+)`", line):
             assert (ROOT / path).exists() or "made with its first one" in line, path
 
 
