@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from axsim.circuits.operands import as_integers
+from axsim.entrance import entrance
+from axsim.once import cached_property
 from axsim.tables.metrics import Figure, Metrics, compute
 from axsim.tables.product import ProductTable
 
@@ -72,10 +73,12 @@ class Multiplier:
         """The gate-level circuit; None for a multiplier defined by a function or a table."""
         return self.make_netlist() if self.make_netlist else None
 
+    @entrance
     def metrics(self) -> Metrics:
         """Error figures, with the conventions of ``axsim.tables.metrics``."""
         return compute(self.table)
 
+    @entrance
     def __call__(self, a: ArrayLike, b: ArrayLike) -> NDArray[np.int32]:
         """The products of integer operands ``a`` (left) and ``b``, broadcast together: int32.
 

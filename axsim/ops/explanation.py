@@ -6,6 +6,7 @@ from typing import Any
 
 from axsim.engines.plan import Plan
 from axsim.engines.shapes.geometry import geometry
+from axsim.entrance import entrance
 from axsim.multipliers import Multiplier
 from axsim.ops import integer
 from axsim.ops.operations import matrices, take
@@ -13,6 +14,7 @@ from axsim.ops.options import Options, Quantization
 from axsim.ops.prepared import Mult
 
 
+@entrance
 def explain(
     a: Any,
     b: Any,

@@ -194,7 +194,13 @@ def _checked(
         _check_sums(backend, multiplier.name, terms, table.max_abs, bias, out_dtype)
         quantized = None
     return Operands(
-        backend, a, b, quantized, Subject(multiplier.table, table, a.dtype, b.dtype), accumulator, out_dtype
+        backend,
+        a,
+        b,
+        quantized,
+        Subject(multiplier.table, table, a.dtype, b.dtype, multiplier.name),
+        accumulator,
+        out_dtype,
     )
 
 

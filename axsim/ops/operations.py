@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from axsim.engines.backend import Accepted, accept
 from axsim.engines.shapes.geometry import geometry
 from axsim.engines.weights import Weights
+from axsim.entrance import entrance
 from axsim.multipliers import FloatMultiplier, Multiplier, get
 from axsim.ops import floating, integer
 from axsim.ops.integer import Right
@@ -20,6 +21,7 @@ from axsim.quantization import QuantParams
 Array = NDArray[Any]
 
 
+@entrance
 def multiply(
     a: Any,
     b: Any,
@@ -58,6 +60,7 @@ def multiply(
         return accepted.wrap(kind_of(multiplier).multiply(accepted.backend, multiplier, a, b, options))
 
 
+@entrance
 def matmul(
     a: Any,
     b: Any,
@@ -115,6 +118,7 @@ def matmul(
         return accepted.wrap(out[..., 0] if b.ndim == 1 else out)
 
 
+@entrance
 def conv2d(
     x: Any,
     w: Any,
@@ -237,7 +241,7 @@ def matrices(a: Array, b: Right, b_quant: Quantization) -> tuple[Array, Right]:
 
 def _column(b: Right) -> Right:
     if isinstance(b, Weights):
-        return b.keep("column", b.column)
+        return b.column()
     return b[:, None]
 
 

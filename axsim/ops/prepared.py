@@ -12,6 +12,7 @@ from axsim.engines.backend import accept
 from axsim.engines.protocols import Backend
 from axsim.engines.shapes.geometry import check_filters
 from axsim.engines.weights import Weights
+from axsim.entrance import entrance
 from axsim.multipliers import FloatMultiplier, Multiplier, get
 from axsim.multipliers.float_multiplier import as_float32
 from axsim.ops import integer
@@ -95,6 +96,7 @@ class Prepared:
         )
 
 
+@entrance
 def prepare(
     w: Any,
     mult: Mult = "exact8",

@@ -28,7 +28,7 @@ by_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relat
 
 @pytest.fixture
 def _own_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a page registers stays in it, and what other tests registered stays out."""
+    """What a page registers stays in it, and what others registered is not there."""
     from axsim.multipliers import registry
 
     monkeypatch.setattr(registry, "_registered", {})

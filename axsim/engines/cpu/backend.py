@@ -12,9 +12,13 @@ from axsim.engines.cpu import float_reference, reference
 from axsim.engines.cpu.choice import choose, plan, select
 from axsim.engines.cpu.epilogue import scaled_conv2d, scaled_gemm, scaled_lookup
 from axsim.engines.cpu.quantize import described, integers, quantized, row_extremes
+from axsim.engines.isa import NATIVE_IS_BUILT
 from axsim.engines.protocols import FloatEngine
 from axsim.multipliers.float_multiplier import FloatMultiplier
 from axsim.quantization import QuantParams
+
+if NATIVE_IS_BUILT:
+    from axsim.engines.cpu import float_native
 
 __all__ = [
     "array", "biased", "choose", "constants", "converted", "described", "extremes", "floats", "host",
@@ -29,8 +33,6 @@ def floats(name: str, multiplier: FloatMultiplier) -> FloatEngine:
     """As ``Backend.floats``."""
     if select(name) is reference:
         return float_reference
-    from axsim.engines.cpu import float_native
-
     return float_reference if name == "auto" and not float_native.supports(multiplier) else float_native
 
 

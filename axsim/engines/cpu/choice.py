@@ -18,6 +18,11 @@ from axsim.engines.shapes.work import Work
 from axsim.tables.factor import MAX_TERMS
 from axsim.threads import get_num_threads
 
+# Loaded with the package, not at its first use: a child that is forked while another thread imports a module
+# waits for ever where it imports the same.
+if NATIVE_IS_BUILT:
+    from axsim.engines.cpu import native
+
 ENGINES = ("native", "factored", "reference")
 
 # By the instruction sets of look-ups and of products: so many exact products of 16-bit words take as long as
@@ -62,8 +67,6 @@ def select(name: str = "auto") -> Engine:
         raise ValueError(
             "engine is 'native', but axsim was installed without its compiled module axsim._native"
         )
-    from axsim.engines.cpu import native
-
     return native
 
 

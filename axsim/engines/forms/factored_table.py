@@ -16,7 +16,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -27,6 +26,7 @@ from axsim.engines.forms.folded import FoldedTable, byte_dtype
 from axsim.engines.forms.integer_form import IntegerForm, Term, integer_form
 from axsim.engines.isa import NATIVE_IS_BUILT, byte_sums
 from axsim.errors import TableError
+from axsim.once import cached_property
 from axsim.tables.factor import MAX_TERMS, Factors, factor_products
 from axsim.tables.factor_library import key, library
 from axsim.tables.product import ProductTable
@@ -168,7 +168,11 @@ _known: WeakKeyDictionary[FoldedTable, FactoredTable | None] = WeakKeyDictionary
 
 
 def known_form(
-    product: ProductTable, folded: FoldedTable, a_dtype: np.dtype[Any], b_dtype: np.dtype[Any]
+    product: ProductTable,
+    folded: FoldedTable,
+    a_dtype: np.dtype[Any],
+    b_dtype: np.dtype[Any],
+    name: str = "the table",
 ) -> FactoredTable | None:
     """The factored form of ``product`` folded for these types, if its factors come with axsim or were found
     before; made once and kept.
@@ -182,7 +186,9 @@ def known_form(
             factors = library().get(_key(product, a_dtype, b_dtype))
             _known[folded] = None if factors is None else prepare(factors, folded)
         except TableError as problem:
-            warnings.warn(f"products are looked up instead: {problem}", RuntimeWarning, stacklevel=2)
+            warnings.warn(
+                f"products of {name} are looked up instead: {problem}", RuntimeWarning, stacklevel=2
+            )
             _known[folded] = None
     return _known[folded]
 
@@ -196,26 +202,32 @@ def has_no_factors(product: ProductTable, a_dtype: np.dtype[Any], b_dtype: np.dt
 
 
 def found_form(
-    product: ProductTable, folded: FoldedTable, a_dtype: np.dtype[Any], b_dtype: np.dtype[Any]
+    product: ProductTable,
+    folded: FoldedTable,
+    a_dtype: np.dtype[Any],
+    b_dtype: np.dtype[Any],
+    name: str = "the table",
 ) -> FactoredTable:
     """The factored form, its factors searched for where they are not known; made once and kept.
+
+    ``name`` is what messages call the table.
 
     Raises:
         ValueError: the table has no factors of at most ``MAX_TERMS`` terms, or they are not known and
             python-flint, which finds them, is not installed.
     """
-    form = known_form(product, folded, a_dtype, b_dtype)
+    form = known_form(product, folded, a_dtype, b_dtype, name)
     if form is None:
         try:
             factors = factor_folded(folded, a_dtype, b_dtype)
         except ImportError as problem:
             raise ValueError(
-                f"no factors of {product} for {a_dtype} and {b_dtype} operands come with axsim; "
+                f"no factors of {name} for {a_dtype} and {b_dtype} operands come with axsim; "
                 f"{problem}, or choose engine='native'"
             ) from problem
         if factors is None:
             raise ValueError(
-                f"{product} has no exact factors of at most {MAX_TERMS} terms for {a_dtype} and {b_dtype} "
+                f"{name} has no exact factors of at most {MAX_TERMS} terms for {a_dtype} and {b_dtype} "
                 "operands; choose engine='native'"
             )
         form = _known[folded] = prepare(factors, folded)

@@ -89,6 +89,7 @@ def check_filters(w_shape: Sequence[int], groups: Any) -> int:
 
 
 def _padding(padding: Any, size: Pair, extents: Pair, strides: Pair) -> tuple[int, int, int, int]:
+    padding = _plain(padding)
     if isinstance(padding, str):
         if padding == "valid":
             return 0, 0, 0, 0
@@ -113,7 +114,13 @@ def _same(size: int, extent: int, stride: int) -> Pair:
     return total // 2, total - total // 2
 
 
+def _plain(value: Any) -> Any:
+    """An array or a tensor as the numbers and lists that it holds; anything else as it is."""
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
 def _pair(name: str, value: Any, least: int) -> Pair:
+    value = _plain(value)
     if not isinstance(value, Sequence):
         number = _integer(name, value, least)
         return number, number
