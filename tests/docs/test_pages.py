@@ -120,7 +120,9 @@ def test_reference_has_every_public_name(package: str) -> None:
     """Names that packages share are described once, under ``axsim``."""
     text = "\n".join(page.read_text(encoding="utf-8") for page in REFERENCE)
     described = set(
-        re.findall(r"^\.\. auto(?:function|class|data|module):: (?:[\w.]+\.)?(\w+)$", text, re.MULTILINE)
+        re.findall(
+            r"^\.\. auto(?:function|class|data|exception|module):: (?:[\w.]+\.)?(\w+)$", text, re.MULTILINE
+        )
     )
     public = set(importlib.import_module(package).__all__) - {"__version__"}
     assert public <= described, public - described
