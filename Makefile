@@ -19,6 +19,7 @@ test: $(INSTALLED)
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/clang-format --dry-run -Werror native/*/*.cpp native/*/*.h
 	$(BIN)/mypy
 	$(BIN)/python tools/check_stubs.py
 
