@@ -6,7 +6,7 @@ PACKAGES := $(VENV)/.packages
 INSTALLED := $(VENV)/.installed
 JOBS := $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 
-.PHONY: demo test lint sanitize tables bench build clean
+.PHONY: demo test lint docs sanitize tables bench build clean
 
 demo: $(INSTALLED)
 	$(BIN)/axsim demo
@@ -18,6 +18,13 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python tools/check_stubs.py
+
+# The pages and the API from the docstrings, as a site that loads nothing from elsewhere. A warning is an error.
+SITE := build/site
+docs: $(INSTALLED)
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs $(SITE)
+	! grep --recursive --include='*.html' -E '<(script|link|img)[^>]*(src|href)="(https?:)?//' $(SITE)
 
 # The tests of the engines with a compiled module that reports bad memory accesses and undefined behaviour. (Leaks are not
 # looked for: Python leaves memory behind. Races are: tests/native/test_all_sources.py compiles for that. And a child

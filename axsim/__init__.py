@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from axsim import quantize
 from axsim.multipliers import FloatMultiplier, Multiplier, get, list_multipliers, register
-from axsim.ops import conv2d, explain, matmul, multiply
+from axsim.ops import Prepared, conv2d, explain, matmul, multiply, prepare
 from axsim.threads import get_num_threads, set_num_threads
 
 __version__ = "0.1.0"
@@ -20,6 +20,7 @@ __version__ = "0.1.0"
 __all__ = [
     "FloatMultiplier",
     "Multiplier",
+    "Prepared",
     "__version__",
     "conv2d",
     "explain",
@@ -28,6 +29,7 @@ __all__ = [
     "list_multipliers",
     "matmul",
     "multiply",
+    "prepare",
     "quantize",
     "register",
     "set_num_threads",

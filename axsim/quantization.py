@@ -25,7 +25,8 @@ class QuantParams:
     Attributes:
         scale: float64, positive; without axes, or (channels,) if there is an ``axis``.
         zero_point: int64 of the same shape, from qmin to qmax.
-        qmin, qmax: the integers in use. They decide the dtype: int8 if qmin < 0, else uint8.
+        qmin, qmax: the integers in use. They decide the dtype: uint8 if qmin is 0, int8 if both fit it, else
+            int16 (a sign beside 8 bits of magnitude, -255 to 255).
         axis: the axis of the array whose entries have parameters of their own; None: one pair for all.
 
     Raises:
@@ -59,10 +60,8 @@ class QuantParams:
             )
         if not (np.isfinite(scales) & (scales > 0)).all():
             raise ValueError(f"scale is {scale!r}, expected positive, finite numbers")
-        if not (-128 <= qmin <= 0 < qmax <= (127 if qmin < 0 else 255)):
-            raise ValueError(
-                f"qmin={qmin}, qmax={qmax}: expected a range in 0 to 255 or in -128 to 127, with 0"
-            )
+        if not -255 <= qmin <= 0 < qmax <= 255:
+            raise ValueError(f"qmin={qmin}, qmax={qmax}: expected a range in -255 to 255, with 0")
         if not ((qmin <= zeros) & (zeros <= qmax)).all():
             raise ValueError(f"zero_point is {zero_point!r}, expected {qmin} to {qmax}")
         zeros = zeros.astype(np.int64)
@@ -74,8 +73,8 @@ class QuantParams:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The integers' dtype: int8 or uint8."""
-        return np.dtype(np.int8 if self.qmin < 0 else np.uint8)
+        """The integers' dtype: uint8, int8 or int16."""
+        return integer_dtype(self.qmin, self.qmax)
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ class Rule:
 
     Attributes:
         centred: the zero point is 0, as ``axsim.quantize.symmetric`` makes it; else as ``affine`` does.
-        qmin, qmax: the integers in use; int8 if qmin < 0, else uint8.
+        qmin, qmax: the integers in use, as in ``QuantParams``.
         bits: their width.
     """
 
@@ -101,13 +100,13 @@ class Rule:
     @classmethod
     def symmetric(cls, bits: int) -> Rule:
         """As ``axsim.quantize.symmetric``."""
-        qmax = integer_range(bits, True)[1]
+        qmax = symmetric_limit(bits)
         return cls(True, -qmax, qmax, bits)
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The integers' dtype."""
-        return np.dtype(np.int8 if self.qmin < 0 else np.uint8)
+        """The integers' dtype: uint8, int8 or int16."""
+        return integer_dtype(self.qmin, self.qmax)
 
     def params(self, low: Float, high: Float) -> QuantParams:
         """The parameters for numbers from ``low`` to ``high``, float64 without axes."""
@@ -138,7 +137,7 @@ def affine_params(low: Float, high: Float, bits: int, *, signed: bool, axis: int
 
 def symmetric_params(magnitude: Float, bits: int, *, axis: int | None) -> QuantParams:
     """The range from ``-magnitude`` to ``magnitude`` with 0 in the middle; arguments as ``affine_params``."""
-    qmax = integer_range(bits, True)[1]
+    qmax = symmetric_limit(bits)
     scale = _safe_scale(magnitude / qmax)
     return QuantParams(scale, np.zeros(scale.shape, np.int64), -qmax, qmax, axis)
 
@@ -193,6 +192,18 @@ def integer_range(bits: int, signed: bool) -> tuple[int, int]:
     if not 1 + signed <= bits <= 8:
         raise ValueError(f"bits is {bits}, expected {1 + signed} to 8")
     return (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
+
+
+def symmetric_limit(bits: int) -> int:
+    """The greatest magnitude of so many bits, one of them the sign; ValueError for other than 2 to 9."""
+    if not 2 <= bits <= 9:
+        raise ValueError(f"bits is {bits}, expected 2 to 9: a sign and up to 8 bits of magnitude")
+    return (1 << (bits - 1)) - 1
+
+
+def integer_dtype(qmin: int, qmax: int) -> np.dtype[Any]:
+    """The dtype of integers of a range in -255 to 255: uint8, int8 or int16."""
+    return np.dtype(np.uint8 if qmin == 0 else np.int8 if qmin >= -128 and qmax <= 127 else np.int16)
 
 
 def _safe_scale(scale: Float) -> Float:

@@ -27,13 +27,14 @@ class Quantized:
     """Integers that stand for floats: ``x ~ scale * (values - zero)``.
 
     Attributes:
-        values: uint8 or int8.
+        values: uint8, int8 or int16.
         scale: float64, without axes or (channels,).
         zero: the zero point, int64 of the same shape; None where it is known to be 0.
-        zero_byte: the byte that stands for 0.0; of no meaning where there are channels.
+        pad: the operand that stands for 0.0, as engines take it: its byte, or for int16 itself; of no meaning
+            where there are channels.
     """
 
     values: Array
     scale: Array
     zero: NDArray[np.int64] | None
-    zero_byte: Any
+    pad: Any

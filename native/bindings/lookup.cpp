@@ -86,8 +86,6 @@ void add(nb::module_ &m) {
           nb::arg("threads"), "out[i] = values[a[i], b[i]].");
     m.def("isa", [] { return axsim::kernels().name; }, "The instruction set whose kernels run.");
     m.def("runnable_isas", &axsim::runnable_isas, "The instruction sets that this processor runs, best first.");
-    m.def("prefer_isa", &axsim::prefer_isa, nb::arg("name"),
-          "Let look-ups use that instruction set where AXSIM_ISA names none; of an empty name, the best one.");
     m.def("helps", &axsim::helps, "How often helper threads have begun to work in this process.");
     m.def("helpers", &axsim::helpers_source, "Whose threads help: \"own\", or \"OpenMP\" where a runtime is loaded.");
 }

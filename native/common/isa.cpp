@@ -1,6 +1,5 @@
 #include "common/isa.h"
 
-#include <atomic>
 #include <cstdlib>
 #include <stdexcept>
 
@@ -70,9 +69,6 @@ const char *forced() {
 // Not a static object of a function: a child that was forked while another thread made it would wait for ever.
 const Isa best_isa = best();
 
-constexpr int none = -1;
-std::atomic<int> preferred{none};
-
 }  // namespace
 
 bool has_vnni() {
@@ -88,15 +84,6 @@ std::vector<std::string> runnable_isas() {
     for (const Named &known : kBestFirst)
         if (runs(known.isa)) names.emplace_back(known.name);
     return names;
-}
-
-Isa lookup_isa() {
-    const int chosen = preferred.load(std::memory_order_relaxed);
-    return chosen == none || forced() ? isa() : static_cast<Isa>(chosen);
-}
-
-void prefer_isa(const std::string &name) {
-    preferred.store(name.empty() ? none : static_cast<int>(named(name)), std::memory_order_relaxed);
 }
 
 Isa isa() {

@@ -17,10 +17,4 @@ bool has_vnni();
 // The names of those that this processor runs, best first.
 std::vector<std::string> runnable_isas();
 
-// The one whose kernels look products up: the preferred one where there is one and AXSIM_ISA names none.
-Isa lookup_isa();
-
-// Let lookup_isa() be the one of that name; of an empty name: isa(). Throws as isa() does.
-void prefer_isa(const std::string &name);
-
 }  // namespace axsim

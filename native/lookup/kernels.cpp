@@ -7,7 +7,7 @@ namespace axsim {
 const KernelSet &kernels() {
     static constexpr Family<KernelSet> family{portable_kernels, avx2_kernels, avx512_kernels,
                                               nullptr,          vbmi_kernels, neon_kernels};
-    return family.choose(lookup_isa());
+    return family.choose(isa());
 }
 
 }  // namespace axsim

@@ -71,7 +71,7 @@ const KernelSet *avx512_kernels();
 const KernelSet *vbmi_kernels();
 const KernelSet *neon_kernels();
 
-// The set for lookup_isa().
+// The set for isa().
 const KernelSet &kernels();
 
 }  // namespace axsim

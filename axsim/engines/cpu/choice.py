@@ -79,11 +79,13 @@ def choose(name: str, work: Work, subject: Subject) -> Sums:
     """
     if name == "factored":
         form = found_form(*subject)
-        return FactoredSums(factored, form, "native" if not _obstacle(form, "native", work) else "float64")
+        return FactoredSums(
+            factored, form, "native" if not _obstacle(form, "native", work) else "float64", select()
+        )
     if name == "auto" and work.products >= SMALL:
         known = known_form(*subject)
         if known is not None and (compute_type := _decided(known, work)[0]):
-            return FactoredSums(factored, known, compute_type)
+            return FactoredSums(factored, known, compute_type, select())
     return select(name)
 
 
@@ -110,7 +112,7 @@ def usable(form: FactoredTable | None, work: Work) -> dict[str, Sums]:
     if form is not None:
         for compute_type in factored.COMPUTE_TYPES:
             if not _obstacle(form, compute_type, work):
-                found[f"factored {compute_type}"] = FactoredSums(factored, form, compute_type)
+                found[f"factored {compute_type}"] = FactoredSums(factored, form, compute_type, select())
     return found | {"reference": select("reference")}
 
 

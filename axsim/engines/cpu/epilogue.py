@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from axsim.engines import zero_points
+from axsim.engines.forms.signs import is_signed
 from axsim.engines.isa import NATIVE_IS_BUILT
 from axsim.engines.operands import Quantized
 from axsim.engines.shapes.batches import merged
@@ -35,10 +36,10 @@ def scaled_lookup(products: Array, a: Quantized, b: Quantized, dtype: np.dtype[A
     return _scaled(total, a.scale, b.scale, None, dtype)
 
 
-def gemm_by_numpy(sums: Array, a: Quantized, b: Quantized, dtype: np.dtype[Any]) -> Array:
+def gemm_by_numpy(sums: Array, a: Quantized, b: Quantized, bias: Array | None, dtype: np.dtype[Any]) -> Array:
     """As ``Backend.scaled_gemm``, in NumPy."""
     total = zero_points.gemm(sums, a.values, b.values, a.zero, b.zero)
-    return _scaled(total, a.scale, b.scale, None, dtype)
+    return _scaled(total, a.scale, b.scale, bias, dtype)
 
 
 def conv2d_by_numpy(
@@ -50,7 +51,9 @@ def conv2d_by_numpy(
     return _scaled(total, x.scale, w_scale, None if bias is None else bias[:, None, None], dtype)
 
 
-def gemm_by_kernels(sums: Array, a: Quantized, b: Quantized, dtype: np.dtype[Any]) -> Array:
+def gemm_by_kernels(
+    sums: Array, a: Quantized, b: Quantized, bias: Array | None, dtype: np.dtype[Any]
+) -> Array:
     """As ``Backend.scaled_gemm``, compiled."""
     *batch, rows, channels = sums.shape
     stack, rows = merged(tuple(batch), rows, b.values.shape)
@@ -61,7 +64,7 @@ def gemm_by_kernels(sums: Array, a: Quantized, b: Quantized, dtype: np.dtype[Any
         left = _sums_over(a.values, a.values.ndim - 1)
     if a.zero is not None:
         extra = a.values.shape[-1] * a_zero * b_zero - a_zero * _sums_over(b.values, b.values.ndim - 2)
-    out = np.empty(sums.shape, dtype)
+    out = np.empty(sums.shape, dtype if bias is None else np.float64)
     _native.scale_rows(
         np.ascontiguousarray(sums).reshape(matrices, rows, channels),
         _spread(left, sums.shape[:-1]).reshape(matrices, rows),
@@ -72,7 +75,11 @@ def gemm_by_kernels(sums: Array, a: Quantized, b: Quantized, dtype: np.dtype[Any
         out.reshape(matrices, rows, channels),
         get_num_threads(),
     )
-    return out
+    if bias is None:
+        return out
+    out += bias
+    biased: Array = out.astype(dtype, copy=False)
+    return biased
 
 
 def conv2d_by_kernels(
@@ -130,7 +137,9 @@ def _spread(values: Array, shape: tuple[int, ...]) -> Doubles:
 
 
 def _sums_over(operand: Array, axis: int) -> Doubles:
-    """``operand.sum(axis)`` of uint8 or int8: whole numbers far below 2**53, and so exact."""
+    """``operand.sum(axis)`` of integers: whole numbers far below 2**53, and so exact."""
+    if is_signed(operand):
+        return np.asarray(operand.sum(axis=axis, dtype=np.float64))
     before, after = operand.shape[:axis], operand.shape[axis + 1 :]
     sums = np.empty((*before, *after))
     shape = math.prod(before), operand.shape[axis], math.prod(after)
@@ -145,6 +154,10 @@ def _sums_over(operand: Array, axis: int) -> Doubles:
 
 def _window_sums(x: Quantized, w_shape: tuple[int, ...], geometry: Geometry, size: list[int]) -> Doubles:
     """The sum of each window's operands, for each group: (N, groups, OH * OW)."""
+    if is_signed(x.values):
+        centred = zero_points.window_sums(x.values, w_shape, geometry, x.zero)
+        sums = centred + math.prod(w_shape[1:]) * _zero(x)
+        return sums.reshape(len(sums), geometry.groups, math.prod(size))
     sums = np.empty((len(x.values), geometry.groups, *size))
     _native.sum_windows(
         _bytes(x.values),
@@ -153,7 +166,7 @@ def _window_sums(x: Quantized, w_shape: tuple[int, ...], geometry: Geometry, siz
         geometry.stride,
         (geometry.padding[0], geometry.padding[2]),
         geometry.dilation,
-        x.zero_byte,
+        x.pad,
         sums,
         get_num_threads(),
     )

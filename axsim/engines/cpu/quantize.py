@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from axsim.engines.forms.signs import SIGNED
 from axsim.engines.isa import NATIVE_IS_BUILT
 from axsim.engines.operands import Quantized, Unquantized
 from axsim.quantization import Float, QuantParams, along, not_finite
@@ -31,8 +32,8 @@ def quantized(operands: Sequence[Unquantized], bias: Array | None) -> list[Quant
 def described(values: Array, params: QuantParams) -> Quantized:
     """Integers that ``params`` made."""
     zero = params.zero_point if params.zero_point.any() else None
-    zero_byte = 0 if params.axis is not None else int(params.zero_point) & 255
-    return Quantized(values, params.scale, zero, zero_byte)
+    pad = 0 if params.axis is not None else int(params.zero_point)
+    return Quantized(values, params.scale, zero, pad if params.dtype == SIGNED else pad & 255)
 
 
 def integers_by_numpy(name: str, array: Array, params: QuantParams) -> Array:
@@ -48,6 +49,8 @@ def integers_by_numpy(name: str, array: Array, params: QuantParams) -> Array:
 
 def integers_by_kernel(name: str, array: Array, params: QuantParams) -> Array:
     """As ``Backend.integers``, in one pass of compiled code."""
+    if params.dtype == SIGNED:
+        return integers_by_numpy(name, array, params)
     along(params.scale, params, array, name)  # checks the number of channels
     if params.axis is None:
         view = 1, 1, array.size

@@ -22,7 +22,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from axsim.engines.forms.folded import FoldedTable
+from axsim.engines.forms.folded import FoldedTable, byte_dtype
 from axsim.engines.forms.integer_form import IntegerForm, Term, integer_form
 from axsim.engines.isa import NATIVE_IS_BUILT, byte_sums
 from axsim.errors import TableError
@@ -183,7 +183,7 @@ def known_form(
     """
     if folded not in _known:
         try:
-            factors = library().get(key(product.sha256, a_dtype.name, b_dtype.name))
+            factors = library().get(_key(product, a_dtype, b_dtype))
             _known[folded] = None if factors is None else prepare(factors, folded)
         except TableError as problem:
             warnings.warn(
@@ -196,7 +196,7 @@ def known_form(
 def has_no_factors(product: ProductTable, a_dtype: np.dtype[Any], b_dtype: np.dtype[Any]) -> bool:
     """Whether it is known, without a search, that there are none of at most ``MAX_TERMS`` terms."""
     try:
-        return library().get(key(product.sha256, a_dtype.name, b_dtype.name), ()) is None
+        return library().get(_key(product, a_dtype, b_dtype), ()) is None
     except TableError:  # known_form warns of it
         return False
 
@@ -274,9 +274,13 @@ def prepare(factors: Factors, folded: FoldedTable) -> FactoredTable:
     )
 
 
+def _key(product: ProductTable, a_dtype: np.dtype[Any], b_dtype: np.dtype[Any]) -> str:
+    return key(product.sha256, byte_dtype(a_dtype).name, byte_dtype(b_dtype).name)
+
+
 def _operands(dtype: np.dtype[Any], limits: tuple[int, int]) -> Integers:
     """The operand that each byte stands for; 0 for those beyond the limits, whose products fold to 0."""
-    operand = np.arange(256, dtype=np.uint8).view(dtype).astype(np.int64)
+    operand = np.arange(256, dtype=np.uint8).view(byte_dtype(dtype)).astype(np.int64)
     return np.where((limits[0] <= operand) & (operand <= limits[1]), operand, 0)
 
 
