@@ -3,7 +3,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := $(VENV)/.packages
-INSTALLED := $(VENV)/.installed
+# An installed package knows its modules: it is installed again where one came, went or moved.
+MODULES := $(shell find axsim -name '*.py' | LC_ALL=C sort | cksum | cut -d ' ' -f 1)
+INSTALLED := $(VENV)/.installed-$(MODULES)
 JOBS := $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 
 .PHONY: demo test lint docs sanitize tables bench build clean

@@ -17,6 +17,8 @@ from axsim.arrays import as_array
 
 Float = NDArray[np.float64]
 
+_TINY = float(np.finfo(np.float64).tiny)
+
 
 @dataclass(frozen=True, eq=False)
 class QuantParams:
@@ -108,12 +110,23 @@ class Rule:
         """The integers' dtype: uint8, int8 or int16."""
         return integer_dtype(self.qmin, self.qmax)
 
-    def params(self, low: Float, high: Float) -> QuantParams:
-        """The parameters for numbers from ``low`` to ``high``, float64 without axes."""
-        low, high = np.minimum(low, 0.0), np.maximum(high, 0.0)
+    def numbers(self, low: float, high: float) -> tuple[float, int]:
+        """Scale and zero point for numbers from ``low`` to ``high``, those of ``affine`` or ``symmetric``.
+
+        >>> Rule.affine(8, signed=False).numbers(-2.0, 13.9375), Rule.symmetric(9).numbers(-2.0, 0.5)
+        ((0.0625, 32), (0.00784313725490196, 0))
+        """
+        low, high = min(low, 0.0), max(high, 0.0)
+        levels = self.qmax - self.qmin
+        scale = max(-low, high) / self.qmax if self.centred else high / levels - low / levels
+        scale = max(scale, _TINY) if scale else 1.0
         if self.centred:
-            return symmetric_params(np.maximum(-low, high), self.bits, axis=None)
-        return affine_params(low, high, self.bits, signed=self.qmin < 0, axis=None)
+            return scale, 0
+        return scale, min(max(round(self.qmin - low / scale), self.qmin), self.qmax)
+
+    def params(self, low: float, high: float) -> QuantParams:
+        """The parameters for numbers from ``low`` to ``high``."""
+        return QuantParams(*self.numbers(low, high), self.qmin, self.qmax)
 
 
 def affine_params(low: Float, high: Float, bits: int, *, signed: bool, axis: int | None) -> QuantParams:
@@ -196,6 +209,7 @@ def integer_range(bits: int, signed: bool) -> tuple[int, int]:
 
 def symmetric_limit(bits: int) -> int:
     """The greatest magnitude of so many bits, one of them the sign; ValueError for other than 2 to 9."""
+    bits = whole("bits", bits)
     if not 2 <= bits <= 9:
         raise ValueError(f"bits is {bits}, expected 2 to 9: a sign and up to 8 bits of magnitude")
     return (1 << (bits - 1)) - 1
@@ -208,4 +222,4 @@ def integer_dtype(qmin: int, qmax: int) -> np.dtype[Any]:
 
 def _safe_scale(scale: Float) -> Float:
     """1 for an empty range, and never subnormal: dividing by it must not lose digits or overflow."""
-    return np.where(scale == 0, 1.0, np.maximum(scale, np.finfo(np.float64).tiny))
+    return np.where(scale == 0, 1.0, np.maximum(scale, _TINY))

@@ -84,7 +84,7 @@ def symmetric(
     *,
     name: str = "x",
 ) -> QuantParams:
-    """Symmetric parameters for ``x``: zero point 0, int8 integers up to ``2**(bits - 1) - 1`` in magnitude.
+    """Symmetric parameters for ``x``: zero point 0, integers up to ``2**(bits - 1) - 1`` in magnitude.
 
     ``s = max |x| / (2**(bits - 1) - 1)``. Arguments and errors as :func:`affine`; "percentile" takes the
     ``percentile``-th percentile of ``|x|``.

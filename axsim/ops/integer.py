@@ -31,7 +31,10 @@ Array = NDArray[Any]
 
 _INT32, _INT64, _BYTE = np.dtype(np.int32), np.dtype(np.int64), np.dtype(np.uint8)
 _MAX = {_INT32: 2**31 - 1, _INT64: 2**63 - 1}
-_WHOLE: dict[str, Limits] = {"uint8": (0, 255), "int8": (-128, 127)}  # all that these types hold
+_WHOLE: dict[np.dtype[Any], Limits] = {
+    np.dtype(np.uint8): (0, 255),
+    np.dtype(np.int8): (-128, 127),
+}  # all that these types hold
 _FLOATS = np.dtype(np.float32), np.dtype(np.float64)
 
 Right = Array | Weights  # as it came in, or made ready for this multiplier
@@ -336,7 +339,7 @@ def _check_values(
     backend: Backend, multiplier: Multiplier, sides: Sequence[tuple[str, Array, Limits]]
 ) -> None:
     """Look at the values where the circuit does not take all that their type holds."""
-    narrow = [side for side in sides if side[2] != _WHOLE.get(side[1].dtype.name)]
+    narrow = [side for side in sides if side[2] != _WHOLE.get(side[1].dtype)]
     if not narrow:
         return
     found = backend.extremes(*(array for _, array, _ in narrow))

@@ -58,27 +58,30 @@ def gemm_by_kernels(
     *batch, rows, channels = sums.shape
     stack, rows = merged(tuple(batch), rows, b.values.shape)
     matrices = math.prod(stack)
-    a_zero, b_zero = _zero(a), _each(_zero(b), channels)
-    left, extra = np.zeros(1), np.zeros(1)
+    scale, zero = b.keep(("each", channels), lambda: (_each(b.scale, channels), _each(_zero(b), channels)))
+    left, extra = np.zeros((matrices, rows)), np.zeros((matrices, channels))
     if b.zero is not None:
-        left = _sums_over(a.values, a.values.ndim - 1)
+        left = _spread(_sums_over(a.values, a.values.ndim - 1), sums.shape[:-1]).reshape(matrices, rows)
     if a.zero is not None:
-        extra = a.values.shape[-1] * a_zero * b_zero - a_zero * _sums_over(b.values, b.values.ndim - 2)
+        right_sums = b.keep("column sums", lambda: _sums_over(b.values, b.values.ndim - 2))
+        made = float(a.zero) * (a.values.shape[-1] * zero - right_sums)
+        extra = _spread(made, (*stack, channels)).reshape(matrices, channels)
     out = np.empty(sums.shape, dtype if bias is None else np.float64)
     _native.scale_rows(
         np.ascontiguousarray(sums).reshape(matrices, rows, channels),
-        _spread(left, sums.shape[:-1]).reshape(matrices, rows),
+        left,
         float(a.scale),
-        _each(b.scale, channels),
-        b_zero,
-        _spread(extra, (*stack, channels)).reshape(matrices, channels),
+        scale,
+        zero,
+        extra,
         out.reshape(matrices, rows, channels),
         get_num_threads(),
     )
     if bias is None:
         return out
-    out += bias
-    biased: Array = out.astype(dtype, copy=False)
+    with np.errstate(over="ignore", invalid="ignore"):  # as compiled code has it
+        out += bias
+        biased: Array = out.astype(dtype, copy=False)
     return biased
 
 
@@ -88,19 +91,20 @@ def conv2d_by_kernels(
     """As ``Backend.scaled_conv2d``, compiled."""
     images, channels, *size = sums.shape
     pixels, terms = math.prod(size), math.prod(w.values.shape[1:])
-    x_zero, w_zero = _zero(x), _each(_zero(w), channels)
+    scale, zero = w.keep(("each", channels), lambda: (_each(w.scale, channels), _each(_zero(w), channels)))
     left, extra = np.zeros((images, 1, pixels)), np.zeros(channels)
     if w.zero is not None:
         left = _window_sums(x, w.values.shape, geometry, size)
     if x.zero is not None:
-        extra = x_zero * (terms * w_zero - _sums_over(w.values.reshape(channels, terms), 1))
+        right_sums = w.keep("filter sums", lambda: _sums_over(w.values.reshape(channels, terms), 1))
+        extra = float(x.zero) * (terms * zero - right_sums)
     out = np.empty(sums.shape, dtype)
     _native.scale_planes(
         np.ascontiguousarray(sums).reshape(images, channels, pixels),
         left,
         float(x.scale),
-        _each(w.scale, channels),
-        w_zero,
+        scale,
+        zero,
         extra,
         None if bias is None else np.ascontiguousarray(bias, np.float64),
         out.reshape(images, channels, pixels),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from axsim.engines.forms.signs import SIGNED
 from axsim.engines.isa import NATIVE_IS_BUILT
 from axsim.engines.operands import Quantized, Unquantized
-from axsim.quantization import Float, QuantParams, along, not_finite
+from axsim.quantization import Float, QuantParams, Rule, along, not_finite
 from axsim.threads import get_num_threads
 
 if NATIVE_IS_BUILT:
@@ -52,21 +52,25 @@ def integers_by_kernel(name: str, array: Array, params: QuantParams) -> Array:
     if params.dtype == SIGNED:
         return integers_by_numpy(name, array, params)
     along(params.scale, params, array, name)  # checks the number of channels
-    if params.axis is None:
-        view = 1, 1, array.size
-    else:
+    view = (1, 1, array.size)
+    if params.axis is not None:
         axis = params.axis % array.ndim
         view = math.prod(array.shape[:axis]), array.shape[axis], math.prod(array.shape[axis + 1 :])
-    q = np.empty(array.shape, params.dtype)
-    if not _native.quantise(
-        _plain(array).reshape(view),
-        params.scale.reshape(-1),
-        params.zero_point.reshape(-1).astype(np.float64),
-        params.qmin,
-        params.qmax,
-        q.view(np.uint8),
-        get_num_threads(),
-    ):
+    scale, zero = params.scale.reshape(-1), params.zero_point.reshape(-1).astype(np.float64)
+    return _by_kernel(name, array, view, (scale, zero), params)
+
+
+def _by_kernel(
+    name: str,
+    array: Array,
+    view: tuple[int, int, int],
+    numbers: tuple[Float, Float],
+    by: QuantParams | Rule,
+) -> Array:
+    """Integers from ``qmin`` to ``qmax``, by scales and zero points for the middle axis of a view."""
+    q = np.empty(array.shape, by.dtype)
+    limits, threads = (by.qmin, by.qmax), get_num_threads()
+    if not _native.quantise(_plain(array).reshape(view), *numbers, *limits, q.view(np.uint8), threads):
         raise not_finite(name)
     return q
 
@@ -86,13 +90,19 @@ def row_extremes(rows: Array) -> tuple[Float, Float]:
 def _quantized(operand: Unquantized) -> Quantized:
     name, x, by = operand.name, operand.values, operand.by
     if isinstance(by, QuantParams):
-        params = by
-    else:
-        low, high = row_extremes(x.reshape(1, -1)) if x.size else (np.zeros(1), np.zeros(1))
-        if not np.isfinite([low, high]).all():
+        return described(integers(name, x, by), by)
+    low, high = 0.0, 0.0
+    if x.size:
+        low, high = (float(end[0]) for end in row_extremes(x.reshape(1, -1)))
+        if not (math.isfinite(low) and math.isfinite(high)):
             raise not_finite(name)
-        params = by.params(low[0], high[0])
-    return described(integers(name, x, params), params)
+    if not NATIVE_IS_BUILT or by.dtype == SIGNED:
+        params = by.params(low, high)
+        return described(integers(name, x, params), params)
+    scale, zero = by.numbers(low, high)
+    numbers = np.array([scale]), np.array([float(zero)])
+    values = _by_kernel(name, x, (1, 1, x.size), numbers, by)
+    return Quantized(values, np.array(scale), np.array(zero) if zero else None, zero & 255)
 
 
 def _plain(array: Array) -> Array:
