@@ -101,11 +101,12 @@ CALLS = {
     "products": lambda: axsim.multiply(IMAGES, IMAGES, "L40"),
     "floats": lambda: axsim.matmul(FLOATS, FLOATS, "axfpm"),
     "segments": lambda: axsim.matmul(FLOATS, FLOATS, "bfloat16[L40]"),
-    "float products": lambda: axsim.multiply(FLOATS, FLOATS, "axfpm"),
-    "quantisation": lambda: axsim.quantize.quantize(FLOATS, axsim.quantize.QuantParams(1.0, 0, 0, 255)),
-    "range": lambda: axsim.quantize.affine(FLOATS),
+    "float products": lambda: axsim.multiply(MANY, MANY, "axfpm"),
+    "quantisation": lambda: axsim.quantize.quantize(MANY, axsim.quantize.QuantParams(1.0, 0, 0, 255)),
+    "range": lambda: axsim.quantize.affine(MANY),
 }
 BYTES, FLOATS = integers(3, (700, 700), np.uint8), integers(4, (900, 900), np.uint8).astype(np.float32)
+MANY = np.ones((2048, 2048), np.float32)
 IMAGES = integers(5, (4, 64, 80, 80), np.uint8)
 
 
