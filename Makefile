@@ -2,9 +2,11 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
+PACKAGES := $(VENV)/.packages
 INSTALLED := $(VENV)/.installed
+JOBS := $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 
-.PHONY: demo test lint sanitize tables bench build clean
+.PHONY: demo test lint docs sanitize tables bench build clean
 
 demo: $(INSTALLED)
 	$(BIN)/axsim demo
@@ -16,6 +18,13 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python tools/check_stubs.py
+
+# The pages and the API from the docstrings, as a site that loads nothing from elsewhere. A warning is an error.
+SITE := build/site
+docs: $(INSTALLED)
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs $(SITE)
+	! grep --recursive --include='*.html' -E '<(script|link|img)[^>]*(src|href)="(https?:)?//' $(SITE)
 
 # The tests of the engines with a compiled module that reports bad memory accesses and undefined behaviour. (Leaks are not
 # looked for: Python leaves memory behind. Races are: tests/native/test_all_sources.py compiles for that. And a child
@@ -40,12 +49,20 @@ bench: $(INSTALLED)
 
 build: $(INSTALLED)
 
-# Reinstalled when the C++ sources or the dependencies change; Python sources are used in place.
-$(INSTALLED): pyproject.toml constraints.txt CMakeLists.txt $(wildcard native/*)
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
-	  --editable ".[torch,demo,dev]"
-	touch $@
+# What axsim needs is installed when that changes, its kernels are compiled when the C++ sources change; Python sources are
+# used in place.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+$(PACKAGES): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || { echo "making $(VENV) ..."; $(PYTHON) -m venv $(VENV); }
+	@echo "installing what axsim needs into $(VENV) (minutes, where it must be downloaded) ..."
+	@AXSIM_NATIVE=0 $(PIP) -c constraints.txt --editable ".[torch,demo,dev]"
+	@touch $@
+
+$(INSTALLED): $(PACKAGES) CMakeLists.txt $(wildcard native/*/*.cpp native/*/*.h)
+	@echo "compiling the kernels (less than a minute) ..."
+	@CMAKE_BUILD_PARALLEL_LEVEL=$(JOBS) $(PIP) --no-deps --force-reinstall --editable .
+	@touch $@
 
 clean:
 	rm -rf build $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from axsim import quantize
 from axsim.multipliers import FloatMultiplier, Multiplier, get, list_multipliers, load_library, read, register
-from axsim.ops import conv2d, explain, matmul, multiply
+from axsim.ops import Prepared, conv2d, explain, matmul, multiply, prepare
 from axsim.threads import get_num_threads, set_num_threads
 
 __version__ = "0.1.0"
@@ -20,6 +20,7 @@ __version__ = "0.1.0"
 __all__ = [
     "FloatMultiplier",
     "Multiplier",
+    "Prepared",
     "__version__",
     "conv2d",
     "explain",
@@ -29,6 +30,7 @@ __all__ = [
     "load_library",
     "matmul",
     "multiply",
+    "prepare",
     "quantize",
     "read",
     "register",

@@ -21,6 +21,29 @@ EMULATED_AVX512 = (*AVX2, "-Wno-psabi", "-include", str(HERE / "emulated_avx512.
 ADDRESSES = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 THREADS = ("-fsanitize=thread",)
 
+INSTRUCTION_SETS = ("avx2", "avx512", "vbmi", "vnni")  # files whose names end in one are compiled for it
+
+
+def library(*families: str) -> list[Path]:
+    """The sources of native/ but its Python bindings, or of some of its folders."""
+    found = sorted(path for family in families or ("*",) for path in NATIVE.glob(f"{family}/*.cpp"))
+    return [path for path in found if path.parent.name != "bindings"]
+
+
+def set_of(source: Path) -> str | None:
+    """The instruction set that a source is compiled for; None: for any processor."""
+    last = source.stem.rpartition("_")[2]
+    return last if last in INSTRUCTION_SETS else None
+
+
+def named(sources: Sequence[Path], options: Mapping[str, Sequence[str]]) -> Sources:
+    """The sources under names of their own, each with the options of its instruction set."""
+    return {
+        f"{source.parent.name}_{source.stem}": (source, options.get(set_of(source) or "", ()))
+        for source in sources
+    }
+
+
 # The name of an object, its source, and the options that it alone is compiled with.
 Sources = Mapping[str, tuple[Path, Sequence[str]]]
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from axsim.arrays import as_array
 from axsim.circuits.operands import MAX_WIDTH, decode, encode, operand_range
 from axsim.errors import NetlistError
 
@@ -321,7 +322,7 @@ def _check_names(name: str, buses: list[str]) -> None:
 
 def _integers(what: str, values: ArrayLike, shape: tuple[int, ...], low: int, high: int) -> NDArray[Any]:
     """``values`` as an array of integers from low to high; a length of -1 in ``shape`` is any."""
-    array = np.asarray(values)
+    array = as_array(what, values)
     if array.size == 0:
         array = np.zeros((0, *shape[1:]), np.int64)  # an empty list has no integer dtype of its own
     if array.dtype.kind not in "iu":

@@ -15,12 +15,13 @@ SMALL = 1 << 20
 
 
 class Subject(NamedTuple):
-    """What is multiplied with: a multiplier's table, its folded form, and the operand types of that."""
+    """What is multiplied with: a multiplier's table, its folded form, the types of that, and its name."""
 
     product: ProductTable
     folded: FoldedTable
     a_dtype: np.dtype[Any]
     b_dtype: np.dtype[Any]
+    name: str = "the table"
 
     @property
     def types(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -72,6 +72,15 @@ class Backend(Protocol):
     def row_extremes(self, rows: Array) -> tuple[Float, Float]:
         """The least and the greatest float of each row, float64 of the host; NaN where there is one."""
 
+    def place(self) -> Hashable:
+        """What tells the places apart that arrays of this backend can be in: the current device."""
+
+    def array(self, host: Array, owner: object) -> Array:
+        """A read-only NumPy array beside the others: itself, or a copy that is kept while ``owner`` lives."""
+
+    def described(self, values: Array, params: QuantParams) -> Quantized:
+        """Integers that ``params`` made, with what they stand for."""
+
     def host(self, array: Array) -> Array:
         """The array in main memory."""
 
@@ -96,8 +105,10 @@ class Backend(Protocol):
     def scaled_lookup(self, products: Array, a: Quantized, b: Quantized, dtype: np.dtype[Any]) -> Array:
         """Products of ``a`` and ``b``, element by element, as real numbers."""
 
-    def scaled_gemm(self, sums: Array, a: Quantized, b: Quantized, dtype: np.dtype[Any]) -> Array:
-        """Sums (..., M, N) as real numbers; ``b`` may have N channels."""
+    def scaled_gemm(
+        self, sums: Array, a: Quantized, b: Quantized, bias: Array | None, dtype: np.dtype[Any]
+    ) -> Array:
+        """Sums (..., M, N), and ``bias`` (N,), as real numbers; ``b`` may have N channels."""
 
     def scaled_conv2d(
         self,
@@ -110,8 +121,9 @@ class Backend(Protocol):
     ) -> Array:
         """Sums (N, O, OH, OW), and ``bias`` (O,), as real numbers; ``w`` may have O channels."""
 
-    def biased(self, sums: Array, bias: Array, dtype: np.dtype[Any]) -> Array:
-        """float64 sums (N, O, OH, OW), which may be written to, and ``bias`` (O,), rounded to ``dtype``."""
+    def biased(self, sums: Array, bias: Array, axis: int, dtype: np.dtype[Any]) -> Array:
+        """float64 sums, which may be written to, and a bias along one axis, counted from the end, rounded to
+        ``dtype``."""
 
     def converted(self, values: Array, dtype: np.dtype[Any]) -> Array:
         """Floats as ``dtype``."""

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import cache, partial
+from functools import partial
 from importlib.resources import files
 from typing import Any
 
 from axsim.circuits import load_library
 from axsim.errors import TableError
 from axsim.multipliers.integer import Multiplier
+from axsim.once import once
 from axsim.tables.product import ProductTable
 
 
-@cache
+@once
 def evoapprox() -> Mapping[str, Multiplier]:
     """The multipliers ``mul8u_*`` by name, in the order of ``evoapprox8b.json``.
 
@@ -36,7 +37,7 @@ def fingerprints() -> dict[str, str]:
     return {circuit["sha256"]: name for name, circuit in _library()["circuits"].items()}
 
 
-@cache
+@once
 def _library() -> Any:
     return json.loads((files("axsim.multipliers") / "evoapprox8b.json").read_text(encoding="utf-8"))
 

@@ -8,6 +8,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from axsim.arrays import as_array
+from axsim.entrance import entrance
 from axsim.multipliers.float_formats import FLOAT32, FloatFormat, Rounding
 from axsim.multipliers.significand import SignificandMultiplier
 
@@ -124,6 +126,7 @@ class FloatMultiplier:
         """Bits of a significand: 24 for float32."""
         return self.format.significand_bits
 
+    @entrance
     def __call__(self, a: ArrayLike, b: ArrayLike) -> Any:
         """Products of the elements of ``a`` and ``b``, broadcast: float32, exact to the bit.
 
@@ -150,13 +153,15 @@ class FloatMultiplier:
             finite = np.isfinite(x) & np.isfinite(y)
             return np.where(finite, result, ieee)[()]
 
+    @entrance
     def operand(self, x: ArrayLike, name: str = "x") -> NDArray[np.float32]:
         """``x`` as the multiplier sees it: float32, rounded to the format, small numbers made zeros.
 
         Raises:
             TypeError: see ``__call__``; ``name`` is the argument's name in the message.
         """
-        array = as_float32(x, name)
+        # Python numbers are taken as float32, not as the float64 that NumPy makes of them.
+        array = as_float32(x if type(x) in (int, float) else as_array(name, x), name)
         if self.format != FLOAT32:
             array = self.format.round(array).astype(np.float32)
         if self.special.zero_below > 0:
@@ -165,6 +170,7 @@ class FloatMultiplier:
             array = np.where(small, np.copysign(np.float32(0), array), array)
         return array
 
+    @entrance
     def significand_product(self, a: ArrayLike, b: ArrayLike) -> Any:
         """The significand multiplier's products of integer arrays, broadcast: uint64.
 
@@ -227,7 +233,7 @@ def as_float32(x: Any, name: str) -> NDArray[np.float32]:
 
 
 def _as_significands(x: ArrayLike, name: str, bits: int) -> NDArray[np.uint64]:
-    array = np.asarray(x)
+    array = as_array(name, x)
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name} is {array.dtype}, expected integers: significands, 0 to {(1 << bits) - 1}")
     if array.size and not (array.min() >= 0 and int(array.max()) < 1 << bits):

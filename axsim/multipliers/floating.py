@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import cache, lru_cache
 
 from axsim.multipliers import significand as sig
 from axsim.multipliers.float_formats import BFLOAT16, FLOAT16, FLOAT32, FloatFormat
 from axsim.multipliers.float_multiplier import IEEE_754, FloatMultiplier, SpecialValues
 from axsim.multipliers.integer import Multiplier
+from axsim.once import Kept, once
 
 __all__ = [
     "BFLOAT16",
@@ -36,9 +36,10 @@ __all__ = [
 _GUESMI = 'Guesmi et al., "Defensive Approximation", ASPLOS 2021, doi 10.1145/3445814.3446747'
 _SMALLEST = 1e-36  # the authors' code takes smaller operands for zeros
 _BRACKETS = re.compile(r"(\w+)\[([^\[\]]+)\]")
+_kept: Kept[FloatMultiplier] = Kept(64)
 
 
-@cache
+@once
 def axfpm() -> FloatMultiplier:
     """Ax-FPM as its authors' code computes it, bit for bit wherever that code gives a number.
 
@@ -64,19 +65,19 @@ def axfpm() -> FloatMultiplier:
     return FloatMultiplier("axfpm", sig.ax_fpm(24), FLOAT32, "published", "truncate", special, _GUESMI)
 
 
-@cache
+@once
 def axfpm_normalized() -> FloatMultiplier:
     """Ax-FPM with a normaliser that adds 2 to the exponent of a 49-bit product."""
     return _flushing("axfpm_normalized", sig.ax_fpm(24))
 
 
-@cache
+@once
 def axfpm_mono() -> FloatMultiplier:
     """One monolithic 24x24 AMA5 array, whose error figures the paper prints as Ax-FPM's."""
     return _flushing("axfpm_mono", sig.monolithic(24))
 
 
-@cache
+@once
 def heap_like() -> FloatMultiplier:
     """See ``significand.heap_like``; truncated, with small operands treated as in Ax-FPM."""
     return _flushing("heap_like", sig.heap_like(24))
@@ -87,10 +88,11 @@ def _flushing(name: str, significand: sig.SignificandMultiplier) -> FloatMultipl
     return FloatMultiplier(name, significand, FLOAT32, "leading-one", "truncate", special, _GUESMI)
 
 
-@cache
 def _exact(fmt: FloatFormat) -> FloatMultiplier:
     """The exact product, rounded to nearest even: the format's own multiplication."""
-    return FloatMultiplier(fmt.name, sig.exact(fmt.significand_bits), fmt, source="IEEE 754-2019")
+    return _kept.get(
+        fmt, lambda: FloatMultiplier(fmt.name, sig.exact(fmt.significand_bits), fmt, source="IEEE 754-2019")
+    )
 
 
 _NAMED: dict[str, Callable[[], FloatMultiplier]] = {
@@ -148,11 +150,13 @@ def resolve(name: str, get: Callable[[str], Multiplier | FloatMultiplier]) -> Fl
     return _segmented(fmt, integer)
 
 
-@lru_cache(maxsize=64)
 def _segmented(fmt: FloatFormat, integer: Multiplier) -> FloatMultiplier:
-    return FloatMultiplier(
-        f"{fmt.name}[{integer.name}]",
-        sig.Segmented(fmt.significand_bits, integer.table),
-        fmt,
-        source=f"8-bit segments through {integer.name}",
+    return _kept.get(
+        (fmt, integer),
+        lambda: FloatMultiplier(
+            f"{fmt.name}[{integer.name}]",
+            sig.Segmented(fmt.significand_bits, integer.table),
+            fmt,
+            source=f"8-bit segments through {integer.name}",
+        ),
     )

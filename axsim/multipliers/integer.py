@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from axsim.circuits.operands import as_integers
 from axsim.circuits.ordered import ordered
+from axsim.entrance import entrance
+from axsim.once import cached_property
 from axsim.tables.metrics import Figure, Metrics, compute
 from axsim.tables.product import MAX_INPUT_BITS, MAX_OUT_BITS, ProductTable
 from axsim.tables.streamed import MAX_EXHAUSTIVE_BITS, SampledMetrics, sample, stream
@@ -79,6 +81,7 @@ class Multiplier:
         """The gate-level circuit; None for a multiplier defined by a function or a table."""
         return self.make_netlist() if self.make_netlist else None
 
+    @entrance
     def metrics(self) -> Metrics:
         """Error figures over all operand pairs, with the conventions of ``axsim.tables.metrics``.
 
@@ -94,10 +97,12 @@ class Multiplier:
             )
         return stream(self._simulated, self.a_bits, self.b_bits, self.netlist.out_bits, self.signed)
 
+    @entrance
     def sampled_metrics(self, samples: int = 1 << 20, seed: int = 0) -> SampledMetrics:
         """Error figures estimated on random operand pairs, each with a 95 % interval; for any width."""
         return sample(self, self.a_bits, self.b_bits, self.signed, samples, seed)
 
+    @entrance
     def __call__(self, a: ArrayLike, b: ArrayLike) -> NDArray[Any]:
         """The products of integer operands ``a`` (left) and ``b``, broadcast together.
 

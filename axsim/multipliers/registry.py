@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-import threading
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from difflib import get_close_matches
-from functools import cache, lru_cache, partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from axsim.circuits import Netlist
+from axsim.entrance import entrance
 from axsim.errors import UnknownMultiplierError
 from axsim.multipliers import floating
 from axsim.multipliers.evoapprox import evoapprox
@@ -21,13 +22,17 @@ from axsim.multipliers.evoapprox_more import evoapprox_more
 from axsim.multipliers.families import FAMILIES, resolve
 from axsim.multipliers.float_multiplier import FloatMultiplier
 from axsim.multipliers.integer import Multiplier
+from axsim.once import Kept
 from axsim.tables.product import ProductTable
 
 # By canonical key, in order of registration. Looked at first, so that an overwritten name means the new one.
+# Threads share it without a lock, which a forked child might find held for ever: each step on it is one of
+# the dictionary's own, which are whole or not done.
 _registered: dict[str, Multiplier] = {}
-_lock = threading.RLock()
+_members: Kept[Multiplier | None] = Kept(256)  # a sweep over a family's parameters need not keep every table
 
 
+@entrance
 def get(name: str | Multiplier | FloatMultiplier) -> Multiplier | FloatMultiplier:
     """The multiplier of that name; upper and lower case are the same. A multiplier is returned as it is.
 
@@ -54,13 +59,13 @@ def get(name: str | Multiplier | FloatMultiplier) -> Multiplier | FloatMultiplie
             + ("; axsim.register gives a table a name" if isinstance(name, np.ndarray | ProductTable) else "")
         )
     key = _canonical(name)
-    with _lock:
-        found = _registered.get(key) or _swapped(key) or _built_in(key) or floating.resolve(name, get)
+    found = _registered.get(key) or _swapped(key) or _built_in(key) or floating.resolve(name, get)
     if found is None:
-        raise UnknownMultiplierError(f"no multiplier is called {name!r}; {_hint(name)}")
+        raise UnknownMultiplierError(f"no multiplier is called {name!r}; {_hint(name)}{_worker_hint()}")
     return found
 
 
+@entrance
 def list_multipliers() -> tuple[str, ...]:
     """Names of the EvoApprox8b circuits, of usual members of each family, of the float multipliers, and of
     registered ones.
@@ -70,11 +75,12 @@ def list_multipliers() -> tuple[str, ...]:
     """
     families = (member.name for family in FAMILIES for member in family.example_members())
     built_in = [*evoapprox(), *evoapprox_more(), *families, *floating.float_names()]
-    with _lock:
-        kept = [name for name in built_in if name.lower() not in _registered]
-        return (*kept, *(multiplier.name for multiplier in _registered.values()))
+    registered = dict(_registered)
+    kept = [name for name in built_in if name.lower() not in registered]
+    return (*kept, *(multiplier.name for multiplier in registered.values()))
 
 
+@entrance
 def register(
     name: str,
     product: Multiplier | ProductTable | Netlist | NDArray[Any] | Callable[..., Any],
@@ -125,12 +131,11 @@ def add(multiplier: Multiplier, *, overwrite: bool = False) -> Multiplier:
     """Register a multiplier under its own name; errors as for :func:`register`."""
     name = multiplier.name
     _check_name(name)
-    with _lock:
-        if not overwrite and is_taken(name):
-            raise ValueError(
-                f"the name {name!r} is taken by {get(name)}; choose another, or pass overwrite=True"
-            )
-        _registered[_canonical(name)] = multiplier
+    key = _canonical(name)
+    if overwrite:
+        _registered[key] = multiplier
+    elif _is_built_in(name) or _registered.setdefault(key, multiplier) is not multiplier:
+        raise ValueError(f"the name {name!r} is taken by {get(name)}; choose another, or pass overwrite=True")
     return multiplier
 
 
@@ -161,13 +166,21 @@ def _published() -> dict[str, Multiplier]:
     return {**evoapprox(), **evoapprox_more()}
 
 
-@lru_cache(maxsize=256)  # a sweep over a family's parameters need not keep every table
+@cache
+def _circuits() -> dict[str, Multiplier]:
+    return {name.lower(): multiplier for name, multiplier in _published().items()}
+
+
 def _built_in(key: str) -> Multiplier | None:
-    if key.endswith("~"):
-        inner = _built_in(_canonical(key[:-1]))
-        return inner and inner.swapped()
-    by_key = {name.lower(): multiplier for name, multiplier in _published().items()}
-    return by_key.get(key) or resolve(key)
+    return _circuits().get(key) or _members.get(key, lambda: _member(key))
+
+
+def _member(key: str) -> Multiplier | None:
+    """A member of a family, or a built-in multiplier with its operands exchanged."""
+    if not key.endswith("~"):
+        return resolve(key)
+    inner = _built_in(_canonical(key[:-1]))
+    return inner and inner.swapped()
 
 
 def _swapped(key: str) -> Multiplier | None:
@@ -178,11 +191,14 @@ def _swapped(key: str) -> Multiplier | None:
 
 def is_taken(name: str) -> bool:
     """Whether :func:`get` knows the name."""
+    return _canonical(name) in _registered or _is_built_in(name)
+
+
+def _is_built_in(name: str) -> bool:
     try:
-        get(name)
+        return bool(_built_in(_canonical(name)) or floating.resolve(name, get))
     except UnknownMultiplierError:
         return False
-    return True
 
 
 def _hint(name: str) -> str:
@@ -194,6 +210,19 @@ def _hint(name: str) -> str:
     near = [known[key] for key in known if key.replace("_", "").startswith(plain)][:3]
     near = near or [known[key] for key in get_close_matches(name.lower(), known)]
     return f"did you mean {' or '.join(near)}?" if near else "axsim.list_multipliers() lists them"
+
+
+def _worker_hint() -> str:
+    """What to say in a process that another one started: its registered names stayed there."""
+    processes = sys.modules.get("multiprocessing.process")
+    if processes is None:
+        return ""
+    if processes.parent_process() is None and processes.current_process().name == "MainProcess":
+        return ""
+    return (
+        ". This is a worker process, which does not know what was registered in the process that started it: "
+        "hand it the multiplier itself, axsim.get(name), in the name's place"
+    )
 
 
 def _table(product: Any, a_bits: int | None, b_bits: int | None, signed: bool | None) -> ProductTable:

@@ -135,3 +135,21 @@ def test_errors_are_one_message_without_a_traceback(arguments: tuple[str, ...], 
     assert done.returncode == 2
     assert expected in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_python_runs_the_package() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "axsim", "--help"], capture_output=True, text=True, check=True
+    )
+    assert "Usage: axsim" in done.stdout
+    assert "doctor" in done.stdout
+
+
+@pytest.mark.parametrize("value", ["99999999999999999999", str(2**31)])
+def test_doctor_refuses_a_number_of_threads_that_cannot_be(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AXSIM_NUM_THREADS", value)
+    result = CliRunner().invoke(app, ["doctor"])
+    assert result.exit_code == 2
+    assert f"AXSIM_NUM_THREADS is '{value}', expected an integer from 1 to 65536" in result.output

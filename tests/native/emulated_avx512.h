@@ -78,9 +78,8 @@ inline __m512i maddubs_epi16(__m512i a, __m512i b) {
     return each<std::int16_t>([&](std::size_t i) { return saturated(bytes(a, b, 2 * i) + bytes(a, b, 2 * i + 1)); });
 }
 inline __m512i dpwssd_epi32(__m512i sum, __m512i a, __m512i b) {
-    return each<std::int32_t>([&](std::size_t i) {
-        return number<std::int32_t>(sum, i) + words(a, b, 2 * i) + words(a, b, 2 * i + 1);
-    });
+    return each<std::int32_t>(
+        [&](std::size_t i) { return number<std::int32_t>(sum, i) + words(a, b, 2 * i) + words(a, b, 2 * i + 1); });
 }
 inline __m512i dpbusd_epi32(__m512i sum, __m512i a, __m512i b) {
     return each<std::int32_t>([&](std::size_t i) {
@@ -96,7 +95,8 @@ inline __mmask64 movepi8_mask(__m512i vector) {
 inline __m512i mask2_permutex2var_epi8(__m512i a, __m512i index, __mmask64 mask, __m512i b) {
     return each<std::uint8_t>([&](std::size_t i) {
         const auto from = static_cast<std::size_t>(number<std::uint8_t>(index, i));
-        return (mask >> i & 1) == 0 ? number<std::uint8_t>(index, i) : number<std::uint8_t>(from & 64 ? b : a, from & 63);
+        return (mask >> i & 1) == 0 ? number<std::uint8_t>(index, i)
+                                    : number<std::uint8_t>(from & 64 ? b : a, from & 63);
     });
 }
 

@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "gemm.h"
-#include "gemm_kernels.h"
+#include "factored/kernels.h"
+#include "factored/sums.h"
 
 namespace axsim {
 
-const GemmKernels &any_gemm();  // portable_gemm compiled as for a processor without SSE2
+const GemmKernels *any_gemm();  // portable_gemm compiled as for a processor without SSE2
 
 namespace {
 
@@ -119,10 +119,10 @@ void check_product(const GemmKernels &set, std::size_t m, std::size_t k, std::si
     for (std::uint8_t &byte : a) byte = static_cast<std::uint8_t>(between(0, 255));
     for (std::uint8_t &byte : b) byte = static_cast<std::uint8_t>(between(0, 255));
     const std::int64_t index = 0;
-    const MatrixOperand left(a.data(), &index, m * k, k, 1), right(b.data(), &index, k * n, 1, n);
+    const MatrixOperand<std::uint8_t> left(a.data(), &index, m * k, k, 1), right(b.data(), &index, k * n, 1, n);
     const Axis rows{m, m, 0, transposed ? 1 : n}, columns{n, n, 0, transposed ? m : 1};
     std::vector<Out> out(m * n, Out{77});
-    multiply(Product{left, right, rows, columns, 1, m * n, k}, factors, out.data(), threads);
+    multiply(Product<std::uint8_t>{left, right, rows, columns, 1, m * n, k}, factors, out.data(), threads);
     for (std::size_t i = 0; i < m; ++i)
         for (std::size_t j = 0; j < n; ++j) {
             std::int64_t expected = 0;
@@ -143,17 +143,17 @@ void check_all(const GemmKernels &set) {
         check_product<std::int32_t>(set, size(40), size(150), size(70), round % 2 != 0, 1 + round % 3);
         check_product<std::int64_t>(set, size(70), size(90), size(40), round % 2 == 0, 1 + round % 2);
     }
-    check_product<std::int64_t>(set, 7, 1700, 5, false, 1);  // several pieces
+    check_product<std::int64_t>(set, 7, 1700, 5, false, 1);     // several pieces
     check_product<std::int32_t>(set, 130, 300, 190, false, 3);  // several tiles
     std::printf("%s with %zu x %zu sums is right\n", set.name, set.rows, set.columns);
 }
 
 const GemmKernels *named(const std::string &name) {
-    if (name == "any") return &any_gemm();
-    if (name == "portable") return &portable_gemm();
-    if (name == "avx2") return &avx2_gemm();
-    if (name == "avx512") return &avx512_gemm();
-    return name == "vnni" ? &vnni_gemm() : nullptr;
+    if (name == "any") return any_gemm();
+    if (name == "portable") return portable_gemm();
+    if (name == "avx2") return avx2_gemm();
+    if (name == "avx512") return avx512_gemm();
+    return name == "vnni" ? vnni_gemm() : nullptr;
 }
 
 }  // namespace

@@ -9,12 +9,13 @@
 #include <thread>
 #include <vector>
 
-#include "depthwise.h"
-#include "float_sums.h"
-#include "gemm.h"
-#include "gemm_kernels.h"
-#include "kernels.h"
-#include "quantise.h"
+#include "factored/kernels.h"
+#include "factored/sums.h"
+#include "floating/sums.h"
+#include "lookup/depthwise.h"
+#include "lookup/kernels.h"
+#include "lookup/sums.h"
+#include "quantise/quantise.h"
 
 namespace {
 
@@ -67,9 +68,10 @@ class Matrices {
     std::uint8_t b(std::size_t i) const { return b_[i]; }
     template <class Use>
     void product(const Use &use) const {
-        const axsim::MatrixOperand left(a_.data(), &kOnly, a_.size(), shape_.k, 1),
+        const axsim::MatrixOperand<std::uint8_t> left(a_.data(), &kOnly, a_.size(), shape_.k, 1),
             right(b_.data(), &kOnly, b_.size(), 1, shape_.n);
-        use(axsim::Product{left, right, row_axis(shape_), column_axis(shape_), 1, shape_.m * shape_.n, shape_.k});
+        use(axsim::Product<std::uint8_t>{left, right, row_axis(shape_), column_axis(shape_), 1, shape_.m * shape_.n,
+                                         shape_.k});
     }
 
   private:
@@ -89,7 +91,7 @@ class Lookups {
     }
     void check(int threads) const {
         std::vector<std::int64_t> out(expected_.size());
-        matrices_.product([&](const axsim::Product &product) {
+        matrices_.product([&](const axsim::Product<std::uint8_t> &product) {
             axsim::compute(axsim::Problem{product, *table_}, out.data(), threads);
         });
         require(out == expected_, "a product by look-ups", threads);
@@ -120,8 +122,9 @@ class Factored {
     }
     void check(int threads) const {
         std::vector<std::int64_t> out(expected_.size());
-        matrices_.product(
-            [&](const axsim::Product &product) { axsim::multiply(product, factors_, out.data(), threads); });
+        matrices_.product([&](const axsim::Product<std::uint8_t> &product) {
+            axsim::multiply(product, factors_, out.data(), threads);
+        });
         require(out == expected_, "a factored product", threads);
     }
 
@@ -147,9 +150,9 @@ class Depthwise {
                 }
     }
     void check(int threads) const {
-        const axsim::ConvShape shape{1, kChannels, kSize, kSize, 1, 3, 3, kSize, kSize, 1, 1, 1, 1, 1, 1, kPad};
+        const axsim::ConvShape shape{1, kChannels, kSize, kSize, 1, 3, 3, kSize, kSize, 1, 1, 1, 1, 1, 1};
         std::vector<std::int32_t> out(expected_.size());
-        axsim::compute_depthwise(*table_, shape, x_.data(), w_.data(), kChannels, out.data(), threads);
+        axsim::compute_depthwise(*table_, shape, x_.data(), w_.data(), kChannels, kPad, out.data(), threads);
         require(axsim::fits_depthwise(*table_, shape) && out == expected_, "a depthwise convolution", threads);
     }
 
@@ -207,20 +210,20 @@ class Floats {
         for (std::size_t i = 0; i < kWide.m * kWide.k; ++i) a_.push_back(static_cast<float>(between(-255, 255)));
         for (std::size_t i = 0; i < kWide.k * kWide.n; ++i) b_.push_back(static_cast<float>(between(-255, 255)));
         const double most = 0x1p24 - 1;
-        const axsim::floating::Rules rules{23,       false,    false,   false,   axsim::floating::Underflow::gradual,
-                                           0x1p-149, 0x1p-126, FLT_MAX, 0x1p46,  most * most};
+        const axsim::floating::Rules rules{23,       false,    false,   false,  axsim::floating::Underflow::gradual,
+                                           0x1p-149, 0x1p-126, FLT_MAX, 0x1p46, most * most};
         multipliers_.emplace_back(rules, std::vector<axsim::floating::FormTerm>{{1, 0xFFFFFF, 0xFFFFFF}});
         multipliers_.emplace_back(rules, table.data());
-        expected_ = plain_sums<double>(
-            kWide, [&](std::size_t i, std::size_t j) { return double{a_[i]} * double{b_[j]}; });
+        expected_ =
+            plain_sums<double>(kWide, [&](std::size_t i, std::size_t j) { return double{a_[i]} * double{b_[j]}; });
     }
     void check(int threads) const {
-        const axsim::floating::MatrixOperand left(a_.data(), &kOnly, a_.size(), kWide.k, 1),
+        const axsim::MatrixOperand<float> left(a_.data(), &kOnly, a_.size(), kWide.k, 1),
             right(b_.data(), &kOnly, b_.size(), 1, kWide.n);
         const axsim::Axis rows = row_axis(kWide), columns = column_axis(kWide);
         for (const axsim::floating::Multiplier &multiplier : multipliers_) {
             std::vector<double> out(expected_.size());
-            const axsim::floating::Problem problem{multiplier, left, right, rows, columns, 1, out.size(), kWide.k};
+            const axsim::floating::Problem problem{{left, right, rows, columns, 1, out.size(), kWide.k}, multiplier};
             axsim::floating::compute(problem, out.data(), threads);
             require(out == expected_, "a product of floats", threads);
         }

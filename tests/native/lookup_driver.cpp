@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "kernels.h"
-#include "tiles.h"
+#include "lookup/kernels.h"
+#include "lookup/sums.h"
 
 namespace {
 
@@ -73,8 +73,8 @@ void check_kernel(const Entry *entries, const axsim::Kernel<Entry> &kernel, std:
     for (std::size_t r = 0; r < rows; ++r)
         for (std::size_t k = 0; k < depth; ++k)
             for (std::size_t lane = 0; lane < count; ++lane)
-                expected[r * count + lane] += static_cast<std::uint32_t>(
-                    entries[*fixed.panel.at(lane, k) * kSide + *stream.panel.at(r, k)]);
+                expected[r * count + lane] +=
+                    static_cast<std::uint32_t>(entries[*fixed.panel.at(lane, k) * kSide + *stream.panel.at(r, k)]);
 
     const auto equal = [&](const std::uint32_t *sums, std::size_t width, std::size_t lane, std::size_t lanes) {
         for (std::size_t r = 0; r < rows; ++r)
@@ -120,7 +120,7 @@ void check_kernels(bool thorough) {
 }
 
 void check_products() {
-    const std::size_t shapes[][3] = {{1, 1, 1},    {3, 5, 2},     {64, 64, 64}, {65, 3, 130}, {130, 70, 65},
+    const std::size_t shapes[][3] = {{1, 1, 1},     {3, 5, 2},     {64, 64, 64}, {65, 3, 130},  {130, 70, 65},
                                      {300, 257, 9}, {9, 257, 300}, {1, 2049, 3}, {600, 2, 481}, {1100, 33, 30}};
     for (const Range range : {kNarrow, kSigned, kWide})
         for (const auto &[m, depth, n] : shapes)
@@ -131,7 +131,8 @@ void check_products() {
                 for (std::uint8_t &byte : a) byte = random_byte();
                 for (std::uint8_t &byte : b) byte = random_byte();
                 const std::int64_t only = 0;
-                const axsim::MatrixOperand left(a.data(), &only, a.size(), depth, 1), right(b.data(), &only, b.size(), 1, n);
+                const axsim::MatrixOperand<std::uint8_t> left(a.data(), &only, a.size(), depth, 1),
+                    right(b.data(), &only, b.size(), 1, n);
                 const axsim::Problem problem{{left, right, {m, m, 0, n}, {n, n, 0, 1}, 1, m * n, depth}, table};
                 std::vector<std::int64_t> out(m * n), expected(m * n);
                 axsim::compute(problem, out.data(), threads);
@@ -144,9 +145,9 @@ void check_products() {
 }
 
 const axsim::KernelSet *find(const std::string &name) {
-    for (const axsim::KernelSet *set : {&axsim::portable_kernels(), &axsim::avx2_kernels(), &axsim::avx512_kernels(),
-                                        &axsim::vbmi_kernels(), &axsim::neon_kernels()})
-        if (name == set->name) return set;
+    for (const axsim::KernelSet *set : {axsim::portable_kernels(), axsim::avx2_kernels(), axsim::avx512_kernels(),
+                                        axsim::vbmi_kernels(), axsim::neon_kernels()})
+        if (set != nullptr && name == set->name) return set;
     return nullptr;
 }
 

@@ -18,21 +18,21 @@ from compiled_programs import (
     build,
     compiler,
     has_feature,
+    library,
+    named,
     run,
 )
 
-COMMON = ("gemm", "gemm_factors", "panel", "pool", "team")
-SETS = {
-    "any": (NATIVE / "gemm_portable.cpp", ("-U__SSE2__", "-Dportable_gemm=any_gemm")),
-    "portable": (NATIVE / "gemm_portable.cpp", ()),
-    "avx2": (NATIVE / "gemm_avx2.cpp", AVX2),
-    "avx512": (NATIVE / "gemm_avx512.cpp", EMULATED_AVX512),
-    "vnni": (NATIVE / "gemm_vnni.cpp", EMULATED_AVX512),
-}
+SETS = ("any", "portable", "avx2", "avx512", "vnni")
+# The choice by processor is made in the driver.
+CHOICES = (NATIVE / "factored/kernels.cpp", NATIVE / "common/isa.cpp")
 SOURCES = {
     "driver": (HERE / "gemm_driver.cpp", ()),
-    **{name: (NATIVE / f"{name}.cpp", ()) for name in COMMON},
-    **SETS,
+    "any": (NATIVE / "factored/kernels_portable.cpp", ("-U__SSE2__", "-Dportable_gemm=any_gemm")),
+    **named(
+        [source for source in library("factored", "common", "threads") if source not in CHOICES],
+        {"avx2": AVX2, "avx512": EMULATED_AVX512, "vnni": EMULATED_AVX512},
+    ),
 }
 
 

@@ -18,33 +18,35 @@ from compiled_programs import (
     build,
     compiler,
     has_feature,
+    library,
+    named,
     run,
 )
 
-COMMON = ("panel", "table", "tiles", "tile_plan", "team", "pool")
-SETS = {"portable": (), "avx2": AVX2, "avx512": EMULATED_AVX512, "vbmi": EMULATED_AVX512, "neon": ()}
-SOURCES = {
-    "driver": (HERE / "lookup_driver.cpp", ()),
-    **{name: (NATIVE / f"{name}.cpp", ()) for name in COMMON},
-    **{name: (NATIVE / f"{name}.cpp", options) for name, options in SETS.items()},
-}
+# The choice by processor is made in the driver.
+CHOICES = (NATIVE / "lookup/kernels.cpp", NATIVE / "common/isa.cpp")
+LIBRARY = [source for source in library("lookup", "common", "threads") if source not in CHOICES]
+OPTIONS = {"avx2": AVX2, "avx512": EMULATED_AVX512, "vbmi": EMULATED_AVX512}
+DRIVER = {"driver": (HERE / "lookup_driver.cpp", ())}
 
 
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The program that compares the sets of kernels named on its command line."""
-    return build(compiler(), tmp_path_factory.mktemp("lookup"), SOURCES, ADDRESSES)
+    return build(
+        compiler(), tmp_path_factory.mktemp("lookup"), {**DRIVER, **named(LIBRARY, OPTIONS)}, ADDRESSES
+    )
 
 
-@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("name", ["portable", *OPTIONS])
 def test_kernels_against_a_triple_loop(driver: Path, name: str) -> None:
-    if X86 and SETS[name] and not has_feature("avx2"):
+    if X86 and name in OPTIONS and not has_feature("avx2"):
         pytest.skip("needs a processor with AVX2")
     assert "\n0 failures" in run([str(driver), name])
 
 
 def test_kernels_for_aarch64(tmp_path: Path) -> None:
     emulator = compiler("qemu-aarch64")
-    plain = {name: (source, ()) for name, (source, _) in SOURCES.items()}
-    program = build(compiler("aarch64-linux-gnu-g++"), tmp_path, plain, ["-static"])
+    sources = {**DRIVER, **named(LIBRARY, {})}
+    program = build(compiler("aarch64-linux-gnu-g++"), tmp_path, sources, ["-static"])
     assert "\n0 failures" in run([emulator, str(program), "neon"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,19 @@ from numpy.typing import NDArray
 from axsim.engines.cpu import float_reference, reference
 from axsim.engines.cpu.choice import choose, plan, select
 from axsim.engines.cpu.epilogue import scaled_conv2d, scaled_gemm, scaled_lookup
-from axsim.engines.cpu.quantize import integers, quantized, row_extremes
+from axsim.engines.cpu.quantize import described, integers, quantized, row_extremes
+from axsim.engines.isa import NATIVE_IS_BUILT
 from axsim.engines.protocols import FloatEngine
 from axsim.multipliers.float_multiplier import FloatMultiplier
 from axsim.quantization import QuantParams
 
+if NATIVE_IS_BUILT:
+    from axsim.engines.cpu import float_native
+
 __all__ = [
-    "biased", "choose", "constants", "converted", "extremes", "floats", "host", "integers", "plan",
-    "quantized", "row_extremes", "scaled_conv2d", "scaled_gemm", "scaled_lookup", "select",
+    "array", "biased", "choose", "constants", "converted", "described", "extremes", "floats", "host",
+    "integers", "place", "plan", "quantized", "row_extremes", "scaled_conv2d", "scaled_gemm",
+    "scaled_lookup", "select",
 ]  # fmt: skip
 
 Array = NDArray[Any]
@@ -27,8 +33,6 @@ def floats(name: str, multiplier: FloatMultiplier) -> FloatEngine:
     """As ``Backend.floats``."""
     if select(name) is reference:
         return float_reference
-    from axsim.engines.cpu import float_native
-
     return float_reference if name == "auto" and not float_native.supports(multiplier) else float_native
 
 
@@ -47,10 +51,20 @@ def constants(params: QuantParams) -> tuple[Array, Array]:
     return params.scale, params.zero_point
 
 
-def biased(sums: Array, bias: Array, dtype: np.dtype[Any]) -> Array:
+def place() -> Hashable:
+    """As ``Backend.place``."""
+    return "main memory"
+
+
+def array(host: Array, owner: object) -> Array:
+    """As ``Backend.array``."""
+    return host
+
+
+def biased(sums: Array, bias: Array, axis: int, dtype: np.dtype[Any]) -> Array:
     """As ``Backend.biased``."""
     with np.errstate(invalid="ignore"):  # infinity - infinity
-        sums += bias[:, None, None]
+        sums += bias.reshape(-1, *[1] * (-1 - axis))
     return float_reference.round_sums(sums) if dtype == np.float32 else sums
 
 

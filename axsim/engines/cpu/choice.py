@@ -18,6 +18,11 @@ from axsim.engines.shapes.work import Work
 from axsim.tables.factor import MAX_TERMS
 from axsim.threads import get_num_threads
 
+# Loaded with the package, not at its first use: a child that is forked while another thread imports a module
+# waits for ever where it imports the same.
+if NATIVE_IS_BUILT:
+    from axsim.engines.cpu import native
+
 ENGINES = ("native", "factored", "reference")
 
 # By the instruction sets of look-ups and of products: so many exact products of 16-bit words take as long as
@@ -62,8 +67,6 @@ def select(name: str = "auto") -> Engine:
         raise ValueError(
             "engine is 'native', but axsim was installed without its compiled module axsim._native"
         )
-    from axsim.engines.cpu import native
-
     return native
 
 
@@ -76,11 +79,13 @@ def choose(name: str, work: Work, subject: Subject) -> Sums:
     """
     if name == "factored":
         form = found_form(*subject)
-        return FactoredSums(factored, form, "native" if not _obstacle(form, "native", work) else "float64")
+        return FactoredSums(
+            factored, form, "native" if not _obstacle(form, "native", work) else "float64", select()
+        )
     if name == "auto" and work.products >= SMALL:
         known = known_form(*subject)
         if known is not None and (compute_type := _decided(known, work)[0]):
-            return FactoredSums(factored, known, compute_type)
+            return FactoredSums(factored, known, compute_type, select())
     return select(name)
 
 
@@ -107,7 +112,7 @@ def usable(form: FactoredTable | None, work: Work) -> dict[str, Sums]:
     if form is not None:
         for compute_type in factored.COMPUTE_TYPES:
             if not _obstacle(form, compute_type, work):
-                found[f"factored {compute_type}"] = FactoredSums(factored, form, compute_type)
+                found[f"factored {compute_type}"] = FactoredSums(factored, form, compute_type, select())
     return found | {"reference": select("reference")}
 
 

@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from axsim import _native
 from axsim.engines.forms.folded import FoldedTable
+from axsim.engines.forms.signs import is_signed, summed
 from axsim.engines.shapes.batches import matrix_index, stacked
 from axsim.engines.shapes.geometry import Geometry
 from axsim.threads import get_num_threads
@@ -24,6 +25,8 @@ _tables: WeakKeyDictionary[FoldedTable, _native.Table] = WeakKeyDictionary()
 
 def lookup(table: FoldedTable, a: Bytes, b: Bytes) -> NDArray[np.int32]:
     """``table[a, b]`` element by element, broadcast together: int32."""
+    if is_signed(a, b):
+        return summed(lambda table, a, b, _: lookup(table, a, b), table, a, b)
     left, right = (np.ascontiguousarray(side) for side in np.broadcast_arrays(a, b))
     # np.ascontiguousarray gives an array without axes one of length 1.
     out = np.empty(np.broadcast_shapes(a.shape, b.shape), np.int32)
@@ -37,6 +40,8 @@ def gemm(table: FoldedTable, a: Bytes, b: Bytes, accumulator: DTypeLike) -> NDAr
     a is (..., M, K), b (..., K, N), both of at least two axes, strided as they like; the result has dtype
     ``accumulator`` (int32 or int64), which the caller knows to be wide enough.
     """
+    if is_signed(a, b):
+        return summed(lambda table, a, b, _: gemm(table, a, b, accumulator), table, a, b)
     return gemm_with(partial(_native.gemm, _table(table)), a, b, accumulator)
 
 
@@ -47,6 +52,10 @@ def conv2d(
 
     Patches are packed a block at a time; a padded pixel is the operand ``pad_byte``.
     """
+    if is_signed(x, w):
+        return summed(
+            lambda table, x, w, pad: conv2d(table, x, w, geometry, pad, accumulator), table, x, w, pad_byte
+        )
     return conv2d_with(partial(_native.conv2d, _table(table)), x, w, geometry, pad_byte, accumulator)
 
 

@@ -70,7 +70,7 @@ def choose(name: str, work: Work, subject: Subject) -> Sums:
             for c in factored_terms.COMPUTE_TYPES
             if factored_terms.carries(form, c)
         }
-        return FactoredSums(factored, form, min(seconds, key=seconds.__getitem__))
+        return FactoredSums(factored, form, min(seconds, key=seconds.__getitem__), gather)
     looked_up = select(name)
     if name != "auto" or work.products < SMALL:
         return looked_up
@@ -78,9 +78,9 @@ def choose(name: str, work: Work, subject: Subject) -> Sums:
     if known is None:
         return looked_up
     choice = _choice(_candidates(work, known, device))
-    return (
-        looked_up if choice == "gather" else FactoredSums(factored, known, choice.removeprefix("factored "))
-    )
+    if choice == "gather":
+        return looked_up
+    return FactoredSums(factored, known, choice.removeprefix("factored "), gather)
 
 
 def plan(name: str, work: Work, subject: Subject) -> Plan:

@@ -1,0 +1,146 @@
+#include "common/operand.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "common/arithmetic.h"
+
+namespace axsim {
+namespace {
+
+// A group's lines, `stride` elements apart, to [row][line].
+template <class T>
+void interleave(const T *lines, std::size_t stride, std::size_t rows, T *to) {
+    if constexpr (kGroup<T> == 1) {
+        std::memcpy(to, lines, rows * sizeof(T));
+    } else {
+        static_assert(kGroup<T> == 4, "four lines");
+        const T *s0 = lines, *s1 = s0 + stride, *s2 = s1 + stride, *s3 = s2 + stride;
+        for (std::size_t r = 0; r < rows; ++r) {
+            to[4 * r] = s0[r];
+            to[4 * r + 1] = s1[r];
+            to[4 * r + 2] = s2[r];
+            to[4 * r + 3] = s3[r];
+        }
+    }
+}
+
+template <class T>
+void clear(const Block &block, T *panel) {
+    if (block.rows < block.width) std::fill(panel, panel + round_up(block.depth, kGroup<T>) * block.width, T{});
+}
+
+}  // namespace
+
+template <class T>
+void MatrixOperand<T>::pack(const Block &block, T *panel) const {
+    constexpr std::size_t group = kGroup<T>;
+    const T *from =
+        data_ + static_cast<std::size_t>(index_[block.batch]) * size_ + block.row * row_stride_ + block.k * k_stride_;
+    clear(block, panel);
+    std::size_t done = 0;
+    if (k_stride_ == 1) {
+        for (; done + group <= block.depth; done += group)
+            for (std::size_t r = 0; r < block.rows; ++r)
+                std::memcpy(panel + done * block.width + r * group, from + r * row_stride_ + done, group * sizeof(T));
+    } else if (row_stride_ == 1) {
+        for (; done + group <= block.depth; done += group)
+            interleave(from + done * k_stride_, k_stride_, block.rows, panel + done * block.width);
+    }
+    for (; done < block.depth; ++done) {
+        T *to = panel + done / group * group * block.width + done % group;
+        for (std::size_t r = 0; r < block.rows; ++r) to[r * group] = from[r * row_stride_ + done * k_stride_];
+    }
+}
+
+template <class T>
+struct PatchOperand<T>::Place {
+    std::size_t image, oy, ox;
+
+    Place(const ConvShape &s, std::size_t row)
+        : image(row / s.pixels()), oy(row % s.pixels() / s.out_width), ox(row % s.out_width) {}
+};
+
+template <class T>
+struct PatchOperand<T>::Term {
+    std::size_t channel, ky, kx;
+
+    Term(const ConvShape &s, std::size_t k)
+        : channel(k / s.taps()), ky(k % s.taps() / s.kernel_width), kx(k % s.kernel_width) {}
+    void advance(const ConvShape &s) {
+        if (++kx < s.kernel_width) return;
+        kx = 0;
+        if (++ky < s.kernel_height) return;
+        ky = 0;
+        ++channel;
+    }
+};
+
+template <class T>
+void PatchOperand<T>::pack(const Block &block, T *panel) const {
+    // Pixels of one term are neighbours in the image but a group apart in the panel: first a line of each of a
+    // group's terms, then all of them at once.
+    constexpr std::size_t group = kGroup<T>, kLine = 1024;
+    T lines[group][kLine] = {};
+    clear(block, panel);
+    for (std::size_t r = 0; r < block.rows; r += kLine) {
+        const std::size_t count = std::min(kLine, block.rows - r);
+        const Place place(shape_, block.row + r);
+        Term term(shape_, block.k);
+        for (std::size_t j = 0; j < block.depth; j += group) {
+            for (std::size_t t = 0; t < std::min(group, block.depth - j); ++t, term.advance(shape_))
+                copy_term(block.batch, place, count, term, lines[t]);
+            interleave(lines[0], kLine, count, panel + j * block.width + r * group);
+        }
+    }
+}
+
+template <class T>
+void PatchOperand<T>::copy_term(std::size_t group, const Place &place, std::size_t rows, const Term &term,
+                                T *line) const {
+    const ConvShape &s = shape_;
+    // Columns ox in [left, right) fall inside the image: 0 <= ox * stride_x + shift < width.
+    const std::ptrdiff_t shift =
+        static_cast<std::ptrdiff_t>(term.kx * s.dilation_x) - static_cast<std::ptrdiff_t>(s.pad_left);
+    const auto first_at = [&](std::ptrdiff_t position) {  // the first ox at or beyond an image column
+        const std::ptrdiff_t gap = position - shift;
+        if (gap <= 0) return std::size_t{0};
+        return s.stride_x == 1 ? static_cast<std::size_t>(gap) : ceil_div(static_cast<std::size_t>(gap), s.stride_x);
+    };
+    const std::size_t left = first_at(0), right = first_at(static_cast<std::ptrdiff_t>(s.width));
+
+    std::size_t image = place.image, oy = place.oy, ox = place.ox;
+    for (std::size_t r = 0; r < rows;) {  // one output row, or the part of it that is asked for, at a time
+        const std::size_t end = std::min(s.out_width, ox + rows - r);
+        const std::ptrdiff_t y = static_cast<std::ptrdiff_t>(oy * s.stride_y + term.ky * s.dilation_y) -
+                                 static_cast<std::ptrdiff_t>(s.pad_top);
+        const bool inside = y >= 0 && y < static_cast<std::ptrdiff_t>(s.height);
+        const std::size_t from = inside ? std::clamp(left, ox, end) : end,
+                          until = inside ? std::clamp(right, from, end) : end;
+        T *to = line + r - ox;  // output column 0
+        std::fill(to + ox, to + from, outside_);
+        if (from < until) {
+            const std::size_t plane = image * s.channels + group * s.group_channels + term.channel;
+            const T *read = x_ + (plane * s.height + static_cast<std::size_t>(y)) * s.width +
+                            static_cast<std::size_t>(static_cast<std::ptrdiff_t>(from * s.stride_x) + shift);
+            if (s.stride_x == 1)
+                std::memcpy(to + from, read, (until - from) * sizeof(T));
+            else
+                for (std::size_t column = from; column < until; ++column, read += s.stride_x) to[column] = *read;
+        }
+        std::fill(to + until, to + end, outside_);
+        r += end - ox;
+        ox = 0;
+        if (++oy == s.out_height) {
+            oy = 0;
+            ++image;
+        }
+    }
+}
+
+template class MatrixOperand<std::uint8_t>;
+template class MatrixOperand<float>;
+template class PatchOperand<std::uint8_t>;
+template class PatchOperand<float>;
+
+}  // namespace axsim

@@ -1,0 +1,185 @@
+// The kernels for AVX-512 with VBMI, whose byte permutes look 64 products up at once. See CMakeLists.txt for the flags.
+//
+// A column of the table, 256 entries of 16 bits, stays in eight registers: four of low bytes, four of high bytes.
+// For a register of 64 rows' operands, two permutes of 128 entries, one for the operands of each half of the column,
+// give 64 low bytes, and as many the 64 high bytes. The bytes are added up as 16-bit numbers, without unpacking:
+//
+//     all += bytes,  odd += bytes >> 8          so that the even bytes' sum is all - (odd << 8), modulo 2**16
+//
+// which holds 257 terms. Nothing here was ever timed: what follows are estimates, from published instruction timings.
+//
+// For 64 look-ups there are 12 instructions: 4 permutes, 4 additions and 2 products that stand for shifts, a mask
+// and its complement; and 4 loads. On Zen 4 a 512-bit instruction takes two of four pipes for a cycle, the complement
+// one: 23 / 4 = 5.75 cycles, of which 4 keep the two pipes that permute busy (products are made in the other two,
+// shifts are not). Its float32 products take 4 cycles for 64 at best. llvm-mca 19 has this loop at 6.3 cycles there,
+// and at 10.7 on Sapphire Rapids, whose one port that permutes takes two cycles for each. The interleaved columns of
+// packed.h take 1.5 to 2 cycles for 24 look-ups there, four to five for 64, but 500 to 1000 cycles to prepare 24
+// lanes of a term: so there only streams of a few hundred rows come here.
+//
+// Four terms' bytes could also be averaged, (x + y + 1) >> 1, before they are added up as 16-bit numbers, with sums
+// modulo 256 to make good the rounding: one instruction less, but 2.5 loads and 2 stores more. llvm-mca has it at
+// 5.8 and 10.3 cycles; Zen 4, which loads 64 bytes a cycle, would wait for the loads.
+#include "lookup/kernels.h"
+
+#if defined(__AVX512VBMI__)
+#include <immintrin.h>
+
+#include "lookup/vectors.h"
+
+namespace axsim {
+namespace {
+
+// As WideKernel has them, in nanoseconds on a 3 GHz core: to be measured where there is such a processor.
+constexpr double kLookups64 = 1.9, kLookups64Intel = 3.5;
+constexpr double kColumn = 1.5;             // to load a column, and to arrange a term's operands
+constexpr std::size_t kMostBlocks = 4;      // registers of rows that share a loaded column: four sums of each
+constexpr std::size_t kChunk = 128;         // terms arranged at a time: 32 KiB, half of an L1 cache or more
+constexpr std::size_t kBytes = 64;          // rows in a register
+constexpr std::size_t kQuads = kBytes / 4;  // 32-bit numbers in a register
+constexpr std::size_t kLanes = 24;
+static_assert(kChunk <= 257 && kChunk % Panel::kGroup == 0, "16-bit sums of bytes are emptied in time");
+
+using Bytes = Vector<std::uint8_t, kBytes>::type;
+using Words = Vector<std::uint16_t, kBytes / 2>::type;
+using Doubles = Vector<std::uint32_t, kQuads>::type;
+
+template <class To>
+To load(const void *from) {
+    To value;
+    __builtin_memcpy(&value, from, sizeof value);
+    return value;
+}
+
+// Four terms of 64 rows, from registers of 16 rows by 4 terms to one register for each term. Row 16 * c + i of a
+// term is in byte c of its 32-bit number i. `out` gets the terms at multiples of `stride` bytes.
+inline void arrange(const Doubles *rows, std::size_t terms, std::uint8_t *out, std::size_t stride) {
+    constexpr std::uint32_t even = 0x00FF00FF, low = 0x0000FFFF;
+    Doubles pair[2][2];  // [rows' half][terms 0 and 2, or 1 and 3], rows of the half in turn
+    for (std::size_t half = 0; half < 2; ++half) {
+        const Doubles a = rows[2 * half], b = rows[2 * half + 1];
+        pair[half][0] = (a & even) | (b & even) << 8;
+        pair[half][1] = (a >> 8 & even) | (b & ~even);
+    }
+    for (std::size_t t = 0; t < terms; ++t) {
+        const Doubles first = pair[0][t % 2], second = pair[1][t % 2];
+        const Doubles term = t < 2 ? (first & low) | second << 16 : first >> 16 | (second & ~low);
+        __builtin_memcpy(out + t * stride, &term, sizeof term);
+    }
+}
+
+// Rows [row, row + 64 * blocks) of terms [k, k + terms), as arrange() orders them: out[term][block]. k is a multiple
+// of four. Rows and bytes that the stream has not got are anything.
+inline void arrange_chunk(const Panel &stream, std::size_t row, std::size_t blocks, std::size_t k, std::size_t terms,
+                          std::uint8_t *out) {
+    for (std::size_t t = 0; t < terms; t += Panel::kGroup)
+        for (std::size_t block = 0; block < blocks; ++block) {
+            const std::size_t first = row + block * kBytes, rows = stream.rows - first;
+            const std::uint8_t *bytes = stream.at(first, k + t);
+            Doubles quads[4] = {};
+            __builtin_memcpy(quads, bytes, rows < kBytes ? rows * Panel::kGroup : sizeof quads);
+            arrange(quads, terms - t < Panel::kGroup ? terms - t : Panel::kGroup, out + (t * blocks + block) * kBytes,
+                    blocks * kBytes);
+        }
+}
+
+// The entries of one plane for 64 operands. `high` says which have their top bit set. A permute writes its results over
+// the operands that its mask names, so that the other half of the operands is still there for the next one.
+inline Words plane(const __m512i *column, __m512i operands, __mmask64 high) {
+    const __m512i half = _mm512_mask2_permutex2var_epi8(column[2], operands, high, column[3]);
+    return reinterpret_cast<Words>(_mm512_mask2_permutex2var_epi8(column[0], half, ~high, column[1]));
+}
+
+// 16-bit sums of one plane's bytes.
+struct Sums16 {
+    Words all = {}, odd = {};
+
+    void add(Words bytes) {
+        const __m512i shifted = _mm512_mulhi_epu16(reinterpret_cast<__m512i>(bytes), _mm512_set1_epi16(256));
+        all += bytes;
+        odd += reinterpret_cast<Words>(shifted);  // bytes >> 8
+    }
+    Words even() const { return all - (odd << 8); }
+};
+
+// Adds the terms of a chunk to the 32-bit sums of one lane, for Blocks registers of rows.
+template <std::size_t Blocks>
+void add_chunk(const std::uint16_t *entries, const std::uint8_t *operands, const Panel &fixed, std::size_t lane,
+               std::size_t k, std::size_t terms, std::uint32_t *sums) {
+    Sums16 low[Blocks], high[Blocks];
+    for (std::size_t t = 0; t < terms; ++t) {
+        const std::uint8_t *planes = byte_planes(entries, *fixed.at(lane, k + t));
+        __m512i column[8];
+        for (std::size_t i = 0; i < 8; ++i) column[i] = _mm512_loadu_si512(planes + i * kBytes);
+        for (std::size_t block = 0; block < Blocks; ++block, operands += kBytes) {
+            const __m512i operand = _mm512_loadu_si512(operands);
+            const __mmask64 top = _mm512_movepi8_mask(operand);
+            low[block].add(plane(column, operand, top));
+            high[block].add(plane(column + 4, operand, top));
+        }
+    }
+    for (std::size_t block = 0; block < Blocks; ++block) {
+        // 16-bit sums of bytes 0 and 2 of each 32-bit number, and of bytes 1 and 3.
+        const Doubles bytes[2][2] = {
+            {reinterpret_cast<Doubles>(low[block].even()), reinterpret_cast<Doubles>(high[block].even())},
+            {reinterpret_cast<Doubles>(low[block].odd), reinterpret_cast<Doubles>(high[block].odd)}};
+        for (std::size_t c = 0; c < 4; ++c, sums += kQuads) {
+            const auto part = [&](Doubles words) { return c < 2 ? words & 0xFFFF : words >> 16; };
+            const Doubles sum = load<Doubles>(sums) + part(bytes[c % 2][0]) + (part(bytes[c % 2][1]) << 8);
+            __builtin_memcpy(sums, &sum, sizeof sum);
+        }
+    }
+}
+
+// sums[row][lane] of Blocks * 64 rows, or as many as there are, from row `row`.
+template <std::size_t Blocks>
+void add_rows(const std::uint16_t *entries, const Panel &stream, const Panel &fixed, std::size_t row, std::size_t lane,
+              std::size_t count, std::uint32_t *sums) {
+    constexpr std::size_t kRows = Blocks * kBytes;
+    alignas(64) std::uint8_t operands[kChunk * kRows];
+    alignas(64) std::uint32_t lane_sums[kLanes * kRows];
+    for (std::size_t i = 0; i < count * kRows; ++i) lane_sums[i] = 0;
+    for (std::size_t k = 0; k < stream.depth; k += kChunk) {
+        const std::size_t terms = stream.depth - k < kChunk ? stream.depth - k : kChunk;
+        arrange_chunk(stream, row, Blocks, k, terms, operands);
+        for (std::size_t j = 0; j < count; ++j)
+            add_chunk<Blocks>(entries, operands, fixed, lane + j, k, terms, lane_sums + j * kRows);
+    }
+    const std::size_t rows = stream.rows - row < kRows ? stream.rows - row : kRows;
+    for (std::size_t j = 0; j < count; ++j)
+        for (std::size_t r = 0; r < rows; ++r) sums[(row + r) * kLanes + j] = lane_sums[j * kRows + r];
+}
+
+void permuted(const std::uint16_t *entries, const Panel &stream, const Panel &fixed, std::size_t lane,
+              std::size_t count, std::uint64_t *, std::uint32_t *sums) {
+    for (std::size_t row = 0; row < stream.rows; row += kMostBlocks * kBytes) {
+        const std::size_t left = stream.rows - row;
+        const auto add = left > 3 * kBytes   ? add_rows<4>
+                         : left > 2 * kBytes ? add_rows<3>
+                         : left > kBytes     ? add_rows<2>
+                                             : add_rows<1>;
+        add(entries, stream, fixed, row, lane, count, sums);
+    }
+}
+
+KernelSet vbmi_set() {
+    __builtin_cpu_init();
+    const double lookups64 = __builtin_cpu_is("intel") ? kLookups64Intel : kLookups64;
+    KernelSet set = *avx512_kernels();
+    set.name = "vbmi";
+    set.small.brief = {kLanes, kLanes * kColumn, 0, lookups64 / kBytes, kBytes, permuted};
+    return set;
+}
+
+}  // namespace
+
+const KernelSet *vbmi_kernels() {
+    static const KernelSet set = vbmi_set();
+    return &set;
+}
+
+}  // namespace axsim
+#else
+namespace axsim {
+const KernelSet *vbmi_kernels() { return nullptr; }
+}  // namespace axsim
+#endif
