@@ -246,11 +246,12 @@ def test_hierarchy_is_checked():
         (("x=m", "x"), "text:12:14: 'x' in a .subckt; expected FORMAL=ACTUAL"),
         (("c=k", "c=p1"), "net 'p1' is driven twice"),
         (("x=m", "x=q"), "nothing drives net 'q'"),
-        (("y=n", "y=n y=n"), "pin 'y' is connected twice"),
+        (("y=n", "y=n y=m"), "pin 'y' is connected to two nets"),
     ]:
         text = TWO_BITS.replace(*change, 1) + HALF
         with pytest.raises(NetlistError, match=words):
             read_blif(text)
+    assert read_blif(TWO_BITS.replace("y=n", "y=n y=n") + HALF)(3, 3) == 9  # as ariths-gen writes it
     with pytest.raises(BlifError, match=r"a second model 'half'; the first is on line 1"):
         read_blif(HALF + HALF)
     with pytest.raises(BlifError, match=r"text:4:1: cannot read '\.latch x': axsim simulates"):

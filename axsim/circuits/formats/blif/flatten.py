@@ -95,11 +95,13 @@ def flatten(models: Sequence[Model], top: Model, cells: CellLibrary) -> Flat:
         for function, inputs, output, line in local.covers:
             _add(flat, function, [nets[k] for k in inputs], (nets[output],), line)
         for number, instance in enumerate(local.model.instances):
-            actuals = {}
+            actuals: dict[str, int] = {}
             for formal, actual in instance.pins:
-                if formal in actuals:
-                    raise Fault(f"pin {formal!r} is connected twice", instance.line, f"{formal}={actual}")
-                actuals[formal] = nets[local.names[actual]]
+                if actuals.get(formal, net := nets[local.names[actual]]) != net:
+                    raise Fault(
+                        f"pin {formal!r} is connected to two nets", instance.line, f"{formal}={actual}"
+                    )
+                actuals[formal] = net
             child = None if instance.is_gate and instance.model in cells else known.get(instance.model)
             if child is None:
                 _add_cell(flat, instance, cells, actuals, known)

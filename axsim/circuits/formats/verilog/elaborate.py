@@ -36,7 +36,7 @@ from axsim.circuits.formats.verilog.tree import MeaningError
 from axsim.circuits.formats.verilog.wiring import Wiring, names_of, port_connections
 from axsim.errors import NetlistFileError
 
-_MAX_INSTANCES = 200_000
+_MAX_INSTANCES = 100_000
 
 
 @dataclass

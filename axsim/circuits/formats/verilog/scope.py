@@ -10,8 +10,8 @@ from axsim.circuits.formats.verilog.ast import Function, Name
 from axsim.circuits.formats.verilog.graph import Bits, Graph
 from axsim.circuits.formats.verilog.tree import MeaningError
 
-MAX_WORK = 3_000_000
-"""Most statements, loop rounds and selections that a circuit's text may ask for."""
+MAX_WORK = 1_000_000
+"""Most work that a text may ask for: a statement counts 4, and vectors by their width."""
 MAX_DEPTH = 60
 """Most functions or instances that lie in each other."""
 

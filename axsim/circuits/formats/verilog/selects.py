@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from axsim.circuits.formats.verilog.ast import Name, Select
+from axsim.circuits.formats.verilog.ast import Name, Number, Select
 from axsim.circuits.formats.verilog.graph import Bits
 from axsim.circuits.formats.verilog.literals import MAX_WIDTH
 from axsim.circuits.formats.verilog.scope import Shared, Signal, constant_value
@@ -41,6 +41,12 @@ def offset_of(index: int, bounds: tuple[int, int]) -> int | None:
 
 def find_place(signal: Signal, name: Name, index: Index, shared: Shared) -> Place:
     """Return which bits of a signal a name means. MeaningError for selects that do not fit its dimensions."""
+    if len(name.selects) == 1 == len(signal.ranges):  # a bit at a place that is written down: most selects
+        select, place = name.selects[0], name.selects[0].left
+        if not select.kind and isinstance(place, Number) and place.width is None and place.signed:
+            offset = offset_of(place.value, signal.ranges[0])
+            if offset is not None:
+                return Place(1, [(offset, ())])
     width = signal.width
     ranges = list(signal.ranges)
     choices: list[tuple[int | None, tuple[int, ...]]] = [(0, ())]

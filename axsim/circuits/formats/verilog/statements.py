@@ -7,6 +7,7 @@ they leave behind. Loops run as often as their constant conditions say.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 
 from axsim.circuits.formats.verilog.ast import (
     Assignment,
@@ -33,6 +34,9 @@ from axsim.circuits.formats.verilog.scope import Constant, Scope, Signal, consta
 from axsim.circuits.formats.verilog.selects import find_place, write_place
 from axsim.circuits.formats.verilog.tree import MeaningError
 
+MAX_ROUNDS = 4_096
+"""Most rounds of one loop."""
+
 Values = dict[Signal, Bits]
 _State = tuple[Values, Values]
 """What variables hold, and what they will hold by ``<=``."""
@@ -53,7 +57,7 @@ class Procedure(Evaluator):
 
     def run(self, statement: Statement) -> None:
         """Carry out a statement."""
-        self.shared.charge(1, statement.pos)
+        self.shared.charge(4, statement.pos)
         match statement:
             case Assignment():
                 self.assign(statement)
@@ -66,7 +70,10 @@ class Procedure(Evaluator):
             case For():
                 self._for(statement)
             case Repeat():
-                for _ in range(self.constant(statement.count)):
+                rounds = self.constant(statement.count)
+                if rounds > MAX_ROUNDS:
+                    raise MeaningError(f"a loop of more than {MAX_ROUNDS:,} rounds", statement.pos)
+                for _ in range(rounds):
                     self.run(statement.body)
             case Nothing():
                 pass
@@ -286,7 +293,9 @@ class Procedure(Evaluator):
             self.declare([loop.variable])
         if loop.start is not None:
             self.run(loop.start)
-        while True:
+        for rounds in count():
+            if rounds == MAX_ROUNDS:
+                raise MeaningError(f"a loop of more than {MAX_ROUNDS:,} rounds", loop.pos)
             truth = self.truth(loop.condition)
             if truth > 1:
                 raise MeaningError(
@@ -297,7 +306,6 @@ class Procedure(Evaluator):
             self.run(loop.body)
             if loop.step is not None:
                 self.run(loop.step)
-            self.shared.charge(1, loop.pos)
         self.scope = outer
 
     # ----- functions
