@@ -11,7 +11,7 @@ array([[25600]], dtype=int32)
 from __future__ import annotations
 
 from axsim import quantize
-from axsim.multipliers import FloatMultiplier, Multiplier, get, list_multipliers, register
+from axsim.multipliers import FloatMultiplier, Multiplier, get, list_multipliers, load_library, read, register
 from axsim.ops import Prepared, conv2d, explain, matmul, multiply, prepare
 from axsim.threads import get_num_threads, set_num_threads
 
@@ -27,10 +27,12 @@ __all__ = [
     "get",
     "get_num_threads",
     "list_multipliers",
+    "load_library",
     "matmul",
     "multiply",
     "prepare",
     "quantize",
+    "read",
     "register",
     "set_num_threads",
 ]

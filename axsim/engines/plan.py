@@ -10,9 +10,6 @@ import numpy as np
 from axsim.engines.forms.folded import FoldedTable
 from axsim.tables.product import ProductTable
 
-# Calls of fewer products look them up: asking whether factors would be faster takes time itself.
-SMALL = 1 << 20
-
 
 class Subject(NamedTuple):
     """What is multiplied with: a multiplier's table, its folded form, the types of that, and its name."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache, partial
 from typing import Any
@@ -17,6 +18,7 @@ from axsim.entrance import entrance
 from axsim.errors import UnknownMultiplierError
 from axsim.multipliers import floating
 from axsim.multipliers.evoapprox import evoapprox
+from axsim.multipliers.evoapprox_more import evoapprox_more
 from axsim.multipliers.families import FAMILIES, resolve
 from axsim.multipliers.float_multiplier import FloatMultiplier
 from axsim.multipliers.integer import Multiplier
@@ -37,7 +39,8 @@ def get(name: str | Multiplier | FloatMultiplier) -> Multiplier | FloatMultiplie
     EvoApprox8b circuits answer to ``"L40"`` and ``"mul8u_L40"``. Families have their parameters in the name
     (n is the width, up to 8; n + m up to 16): ``exact{n}``, ``exact{n}x{m}``, ``exact{n}s`` (signed),
     ``trunc{n}_{k}``, ``bam{n}_h{h}_v{v}``, ``drum{n}_{k}``, ``mitchell{n}``, ``kulkarni{n}``. ``exact`` is
-    ``exact8``. Float multipliers (``axfpm``, ``float32[L40]``): see ``axsim.multipliers.floating``.
+    ``exact8``. A name with ``~`` at its end, ``L40~``, means the operands exchanged. Float multipliers
+    (``axfpm``, ``float32[L40]``): see ``axsim.multipliers.floating``.
 
     Raises:
         UnknownMultiplierError: nothing has that name (the message suggests near ones), or a parameter is out
@@ -56,7 +59,7 @@ def get(name: str | Multiplier | FloatMultiplier) -> Multiplier | FloatMultiplie
             + ("; axsim.register gives a table a name" if isinstance(name, np.ndarray | ProductTable) else "")
         )
     key = _canonical(name)
-    found = _registered.get(key) or _built_in(key) or floating.resolve(name, get)
+    found = _registered.get(key) or _swapped(key) or _built_in(key) or floating.resolve(name, get)
     if found is None:
         raise UnknownMultiplierError(f"no multiplier is called {name!r}; {_hint(name)}{_worker_hint()}")
     return found
@@ -71,7 +74,7 @@ def list_multipliers() -> tuple[str, ...]:
     ('mul8u_1JFF', 'mul8u_96D', 'mul8u_12N4')
     """
     families = (member.name for family in FAMILIES for member in family.example_members())
-    built_in = [*evoapprox(), *families, *floating.float_names()]
+    built_in = [*evoapprox(), *evoapprox_more(), *families, *floating.float_names()]
     registered = dict(_registered)
     kept = [name for name in built_in if name.lower() not in registered]
     return (*kept, *(multiplier.name for multiplier in registered.values()))
@@ -80,7 +83,7 @@ def list_multipliers() -> tuple[str, ...]:
 @entrance
 def register(
     name: str,
-    product: ProductTable | Netlist | NDArray[Any] | Callable[..., Any],
+    product: Multiplier | ProductTable | Netlist | NDArray[Any] | Callable[..., Any],
     *,
     a_bits: int | None = None,
     b_bits: int | None = None,
@@ -91,9 +94,9 @@ def register(
 
     Args:
         name: letters, digits and ``_ . + -``, starting with a letter or digit.
-        product: a ProductTable; a Netlist with two input buses and one output bus; an integer array of shape
-            ``(2**a_bits, 2**b_bits)`` indexed by bit patterns; or a function of two int64 operand arrays of
-            the same shape that returns their products.
+        product: a Multiplier, as :func:`read` returns; a ProductTable; a Netlist with two input buses and one
+            output bus; an integer array of shape ``(2**a_bits, 2**b_bits)`` indexed by bit patterns; or a
+            function of two int64 operand arrays of the same shape that returns their products.
         a_bits, b_bits: operand widths. For a function 8 unless given; otherwise ``product`` says them.
         signed: whether operands are two's complement. For a function or an array False unless given;
             otherwise ``product`` says it.
@@ -107,8 +110,10 @@ def register(
     >>> int(get("no_lsb")(3, 5))
     14
     """
-    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][\w.+-]*", name, re.ASCII):
-        raise ValueError(f"name is {name!r}, expected letters, digits and _ . + -")
+    if isinstance(product, Multiplier):
+        _check_options(product, a_bits=a_bits, b_bits=b_bits, signed=signed)
+        return add(replace(product, name=name, aliases=()), overwrite=overwrite)
+    _check_name(name)
     table = _table(product, a_bits, b_bits, signed)
     multiplier = Multiplier(
         name=name,
@@ -119,12 +124,24 @@ def register(
         make_netlist=partial(_same, product) if isinstance(product, Netlist) else None,
         source="registered",
     )
+    return add(multiplier, overwrite=overwrite)
+
+
+def add(multiplier: Multiplier, *, overwrite: bool = False) -> Multiplier:
+    """Register a multiplier under its own name; errors as for :func:`register`."""
+    name = multiplier.name
+    _check_name(name)
     key = _canonical(name)
     if overwrite:
         _registered[key] = multiplier
     elif _is_built_in(name) or _registered.setdefault(key, multiplier) is not multiplier:
         raise ValueError(f"the name {name!r} is taken by {get(name)}; choose another, or pass overwrite=True")
     return multiplier
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][\w.+-]*", name, re.ASCII):
+        raise ValueError(f"name is {name!r}, expected letters, digits and _ . + -")
 
 
 def _canonical(name: str) -> str:
@@ -137,19 +154,37 @@ def _canonical(name: str) -> str:
 
 @cache
 def _aliases() -> dict[str, str]:
-    circuits = {
-        alias.lower(): name.lower() for name, circuit in evoapprox().items() for alias in circuit.aliases
-    }
+    circuits = {alias.lower(): name for name, circuit in _circuits().items() for alias in circuit.aliases}
     return {"exact": "exact8", **circuits}
 
 
 @cache
 def _circuits() -> dict[str, Multiplier]:
-    return {name.lower(): multiplier for name, multiplier in evoapprox().items()}
+    """All circuits of EvoApprox8b."""
+    published = {**evoapprox(), **evoapprox_more()}
+    return {name.lower(): multiplier for name, multiplier in published.items()}
 
 
 def _built_in(key: str) -> Multiplier | None:
-    return _circuits().get(key) or _members.get(key, lambda: resolve(key))
+    return _circuits().get(key) or _members.get(key, lambda: _made(key))
+
+
+def _made(key: str) -> Multiplier | None:
+    if key.endswith("~"):
+        inner = _built_in(_canonical(key[:-1]))
+        return inner and inner.swapped()
+    return resolve(key)
+
+
+def _swapped(key: str) -> Multiplier | None:
+    """The registered multiplier ``key``, less its ~, with its operands exchanged."""
+    registered = _registered.get(_canonical(key[:-1])) if key.endswith("~") else None
+    return registered and registered.swapped()
+
+
+def is_taken(name: str) -> bool:
+    """Whether :func:`get` knows the name."""
+    return _canonical(name) in _registered or _is_built_in(name)
 
 
 def _is_built_in(name: str) -> bool:
@@ -163,7 +198,7 @@ def _hint(name: str) -> str:
     if "[" in name:
         return "a float multiplier is written format[multiplier], as in float32[L40], bfloat16[drum8_4]"
     known = {n.lower(): n for n in list_multipliers()}
-    known |= {alias.lower(): alias for circuit in evoapprox().values() for alias in circuit.aliases}
+    known |= {alias.lower(): alias for circuit in _circuits().values() for alias in circuit.aliases}
     plain = name.lower().replace("-", "").replace("_", "")
     near = [known[key] for key in known if key.replace("_", "").startswith(plain)][:3]
     near = near or [known[key] for key in get_close_matches(name.lower(), known)]
@@ -197,12 +232,18 @@ def _table(product: Any, a_bits: int | None, b_bits: int | None, signed: bool | 
         raise TypeError(
             f"product is a {type(product).__name__}, expected a ProductTable, a Netlist, an integer array "
             "or a function of two operand arrays"
-            + ("; axsim.circuits.read_blif reads a file" if isinstance(product, str) else "")
+            + ("; axsim.read reads a file" if isinstance(product, str) else "")
         )
-    for label, given in (("a_bits", a_bits), ("b_bits", b_bits), ("signed", signed)):
-        if given is not None and given != getattr(table, label):
-            raise ValueError(f"{label} is {given}, but the product given has {label} {getattr(table, label)}")
+    _check_options(table, a_bits=a_bits, b_bits=b_bits, signed=signed)
     return table
+
+
+def _check_options(product: ProductTable | Multiplier, **options: int | None) -> None:
+    for label, given in options.items():
+        if given is not None and given != getattr(product, label):
+            raise ValueError(
+                f"{label} is {given}, but the product given has {label} {getattr(product, label)}"
+            )
 
 
 def _same(thing: Any) -> Any:

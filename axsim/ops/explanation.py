@@ -57,8 +57,8 @@ def explain(
     accepted, multiplier, (a, b, _) = take(("a", a), ("b", b), mult, operation, groups=groups)
     if not isinstance(multiplier, Multiplier):
         raise TypeError(
-            f"mult is {multiplier.name}, a float multiplier, expected an integer one: the planner does not "
-            "choose for float multipliers, which have one engine for each kind of array"
+            f"mult is {multiplier.name}, a float multiplier, expected an integer one: nothing is "
+            "chosen for float multipliers, which have one engine for each kind of array"
         )
     options = Options(a_quant, b_quant, out_dtype)
     if operation == "matmul":

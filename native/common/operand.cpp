@@ -54,6 +54,38 @@ void MatrixOperand<T>::pack(const Block &block, T *panel) const {
 }
 
 template <class T>
+PackedOperand<T>::PackedOperand(const Operand<T> &from, std::size_t batch, std::size_t rows, std::size_t depth)
+    : rows_(rows), size_(rows * round_up(depth, kGroup<T>)), elements_(batch * size_) {
+    if (size_ == 0) return;
+    for (std::size_t i = 0; i < batch; ++i) from.pack({i, 0, rows, 0, depth, rows}, elements_.data() + i * size_);
+}
+
+template <class T>
+const T *PackedOperand<T>::at(const Block &block) const {
+    return elements_.data() + block.batch * size_ + block.k * rows_ + block.row * kGroup<T>;
+}
+
+template <class T>
+void PackedOperand<T>::pack(const Block &block, T *panel) const {
+    constexpr std::size_t group = kGroup<T>;
+    clear(block, panel);
+    const T *from = at(block);
+    for (std::size_t k = 0; k < block.depth; k += group, from += rows_ * group, panel += block.width * group)
+        std::memcpy(panel, from, block.rows * group * sizeof(T));
+}
+
+template <class T>
+PanelOf<T> PackedOperand<T>::resident(const Block &block) const {
+    return {at(block), block.rows, block.depth, rows_};
+}
+
+void Widened::pack(const Block &block, std::uint16_t *panel) const {
+    std::vector<std::uint8_t> bytes(Panel::size(block.width, block.depth));
+    bytes_.pack(block, bytes.data());
+    std::copy(bytes.begin(), bytes.end(), panel);
+}
+
+template <class T>
 struct PatchOperand<T>::Place {
     std::size_t image, oy, ox;
 
@@ -107,6 +139,7 @@ void PatchOperand<T>::copy_term(std::size_t group, const Place &place, std::size
         if (gap <= 0) return std::size_t{0};
         return s.stride_x == 1 ? static_cast<std::size_t>(gap) : ceil_div(static_cast<std::size_t>(gap), s.stride_x);
     };
+    const T outside = 2 * term.channel < s.group_channels ? outside_ : second_outside_;
     const std::size_t left = first_at(0), right = first_at(static_cast<std::ptrdiff_t>(s.width));
 
     std::size_t image = place.image, oy = place.oy, ox = place.ox;
@@ -118,7 +151,7 @@ void PatchOperand<T>::copy_term(std::size_t group, const Place &place, std::size
         const std::size_t from = inside ? std::clamp(left, ox, end) : end,
                           until = inside ? std::clamp(right, from, end) : end;
         T *to = line + r - ox;  // output column 0
-        std::fill(to + ox, to + from, outside_);
+        std::fill(to + ox, to + from, outside);
         if (from < until) {
             const std::size_t plane = image * s.channels + group * s.group_channels + term.channel;
             const T *read = x_ + (plane * s.height + static_cast<std::size_t>(y)) * s.width +
@@ -128,7 +161,7 @@ void PatchOperand<T>::copy_term(std::size_t group, const Place &place, std::size
             else
                 for (std::size_t column = from; column < until; ++column, read += s.stride_x) to[column] = *read;
         }
-        std::fill(to + until, to + end, outside_);
+        std::fill(to + until, to + end, outside);
         r += end - ox;
         ox = 0;
         if (++oy == s.out_height) {
@@ -139,8 +172,13 @@ void PatchOperand<T>::copy_term(std::size_t group, const Place &place, std::size
 }
 
 template class MatrixOperand<std::uint8_t>;
+template class MatrixOperand<std::uint16_t>;
 template class MatrixOperand<float>;
 template class PatchOperand<std::uint8_t>;
+template class PatchOperand<std::uint16_t>;
 template class PatchOperand<float>;
+template class PackedOperand<std::uint8_t>;
+template class PackedOperand<std::uint16_t>;
+template class PackedOperand<float>;
 
 }  // namespace axsim

@@ -16,6 +16,7 @@ class ReadOptions:
         signed: whether the buses hold two's complement numbers. Default: as the text says, where its format
             can; else unsigned.
         operands: names of the buses that are the left and the right operand. Default: the order of the text.
+        widths: bits of the left and of the right operand, for a text that does not say them (C).
         library: text of a cell library (genlib, or Verilog modules) for cells that the text only names.
         include: folders in which files that the text includes are looked for, after that of ``path``.
 
@@ -27,5 +28,10 @@ class ReadOptions:
     top: str | None = None
     signed: bool | None = None
     operands: tuple[str, str] | None = None
+    widths: tuple[int, int] | None = None
     library: str | None = None
     include: tuple[Path, ...] = ()
+
+
+DEFAULTS = ReadOptions()
+"""All as the text says."""

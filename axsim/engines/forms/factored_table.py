@@ -164,7 +164,9 @@ class FactoredTable:
         )
 
 
+# Apart from each other: "auto" knows only the former, so that no search before a call changes what it takes.
 _known: WeakKeyDictionary[FoldedTable, FactoredTable | None] = WeakKeyDictionary()
+_found: WeakKeyDictionary[FoldedTable, FactoredTable] = WeakKeyDictionary()
 
 
 def known_form(
@@ -174,8 +176,8 @@ def known_form(
     b_dtype: np.dtype[Any],
     name: str = "the table",
 ) -> FactoredTable | None:
-    """The factored form of ``product`` folded for these types, if its factors come with axsim or were found
-    before; made once and kept.
+    """The factored form of ``product`` folded for these types, if its factors come with axsim; made once and
+    kept.
 
     Warns:
         RuntimeWarning: the factors that come with axsim cannot be read or are not those of the table; it is
@@ -216,7 +218,7 @@ def found_form(
         ValueError: the table has no factors of at most ``MAX_TERMS`` terms, or they are not known and
             python-flint, which finds them, is not installed.
     """
-    form = known_form(product, folded, a_dtype, b_dtype, name)
+    form = known_form(product, folded, a_dtype, b_dtype, name) or _found.get(folded)
     if form is None:
         try:
             factors = factor_folded(folded, a_dtype, b_dtype)
@@ -230,7 +232,7 @@ def found_form(
                 f"{name} has no exact factors of at most {MAX_TERMS} terms for {a_dtype} and {b_dtype} "
                 "operands; choose engine='native'"
             )
-        form = _known[folded] = prepare(factors, folded)
+        form = _found[folded] = prepare(factors, folded)
     return form
 
 
