@@ -535,6 +535,7 @@ def test_float64_results_are_scaled_by_one_scale_after_the_other(engine: str) ->
         a_quant, b_quant = (axsim.quantize.QuantParams(scale, 0, 0, 255) for scale in scales)
         a, b = axsim.quantize.dequantize(q, a_quant), axsim.quantize.dequantize(r, b_quant)
         result = axsim.matmul(a, b, "L40", a_quant=a_quant, b_quant=b_quant, engine=engine)
-        assert np.array_equal(result, sums * scales[0] * scales[1])
-        differs += int((result != sums * (scales[0] * scales[1])).sum())
+        with np.errstate(over="ignore"):
+            assert np.array_equal(result, sums * scales[0] * scales[1])
+            differs += int((result != sums * (scales[0] * scales[1])).sum())
     assert differs > 0
