@@ -19,6 +19,7 @@ test: $(INSTALLED)
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/clang-format --dry-run -Werror native/*/*.cpp native/*/*.h
 	$(BIN)/mypy
 	$(BIN)/python tools/check_stubs.py
 
@@ -39,7 +40,7 @@ sanitize: $(INSTALLED)
 	  --config-settings=cmake.define.AXSIM_SANITIZE=address,undefined .
 	LD_PRELOAD="$(RUNTIMES)" ASAN_OPTIONS=detect_leaks=0 PYTHONPATH=$(SANITIZED) \
 	  $(BIN)/python -P -m pytest -p no:cacheprovider tests/engines --ignore tests/engines/gpu \
-	    --deselect tests/engines/test_team.py::test_fork_while_other_threads_compute
+	    --deselect tests/engines/cpu/test_team.py::test_fork_while_other_threads_compute
 
 tables: $(INSTALLED)
 	$(BIN)/python tools/build_tables.py

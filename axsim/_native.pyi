@@ -9,8 +9,66 @@ Doubles = NDArray[np.float64]
 class Table:
     """A folded product table, laid out for the kernels."""
 
-    def __init__(self, values: NDArray[np.int32]) -> None: ...
+    def __init__(
+        self, values: NDArray[np.int32], left_signed: bool = ..., right_signed: bool = ...
+    ) -> None: ...
 
+class LookupWeights:
+    """A right operand, packed once for the kernels that look products up."""
+
+    def __init__(self, table: Table, w: NDArray[np.uint8 | np.int16], groups: int = 1) -> None: ...
+    def gemm(self, a: NDArray[np.uint8 | np.int16], out: NDArray[Any], threads: int) -> tuple[int, int]: ...
+    def conv2d(
+        self,
+        x: NDArray[np.uint8 | np.int16],
+        out: NDArray[Any],
+        kernel: tuple[int, int],
+        stride: tuple[int, int],
+        pad: tuple[int, int],
+        dilation: tuple[int, int],
+        pad_value: int,
+        threads: int,
+    ) -> tuple[int, int]: ...
+
+class LookupLayer:
+    """Prepared weights with what their integers stand for."""
+
+    def __init__(
+        self,
+        weights: LookupWeights,
+        bytes_are_signed: bool,
+        scale: Doubles,
+        zero: Doubles,
+        bias: Doubles | None,
+    ) -> None: ...
+    def gemm(
+        self,
+        x: NDArray[np.float32],
+        scale: float,
+        zero: int,
+        low: int,
+        high: int,
+        out: NDArray[np.float32],
+        threads: int,
+    ) -> bool: ...
+    def conv2d(
+        self,
+        x: NDArray[np.float32],
+        scale: float,
+        zero: int,
+        low: int,
+        high: int,
+        out: NDArray[np.float32],
+        kernel: tuple[int, int],
+        stride: tuple[int, int],
+        pad: tuple[int, int],
+        dilation: tuple[int, int],
+        threads: int,
+    ) -> bool: ...
+
+def range_params(
+    x: NDArray[np.float32], centred: bool, low: int, high: int, threads: int
+) -> tuple[float, int] | None: ...
 def gemm(
     table: Table,
     a: NDArray[np.uint8],

@@ -34,12 +34,14 @@ html_theme_options = {"navigation_with_keys": True}
 
 
 def setup(app: Any) -> None:
-    """Let napoleon take a property's first line for a sentence: "Bits: 24 of them" does not name a type."""
+    """Let napoleon take sentences for sentences: "Bits: 24 of them" does not begin with a type."""
 
-    def begin_with_comment(
-        _app: Any, what: str, _name: str, _it: Any, _options: Any, lines: list[str]
-    ) -> None:
+    def begin_with_comment(_: Any, what: str, _name: str, _it: Any, _options: Any, lines: list[str]) -> None:
         if what in ("attribute", "data", "property"):
             lines[:0] = ["..", ""]
+        for i in reversed(range(len(lines) - 1)):
+            if lines[i].strip() == "Returns:":
+                first = lines[i + 1]
+                lines[i + 1 : i + 1] = [first[: len(first) - len(first.lstrip())] + "..", ""]
 
     app.connect("autodoc-process-docstring", begin_with_comment, priority=400)

@@ -61,12 +61,15 @@ def list_command() -> None:
 def info(name: Name, signed: Signed = None, operands: Operands = None) -> None:
     """Show what is known about a multiplier: error figures beside the published ones, cost, operand order."""
     from axsim.multipliers import FloatMultiplier
+    from axsim.multipliers.float_costs import published_costs
     from axsim.results import print_table
     from axsim.tables.metrics import PUBLISHED_LABELS, compare
 
     m = find(name, signed, operands)
     if isinstance(m, FloatMultiplier):
         print(m.describe())
+        for cost in published_costs(m.name):
+            print(f"  published     {cost}")
         return
     print(f"{m.name}: {m.a_bits}x{m.b_bits} bits, {'signed' if m.signed else 'unsigned'}")
     if m.aliases:

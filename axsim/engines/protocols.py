@@ -13,6 +13,7 @@ from axsim.engines.operands import Quantized, Unquantized
 from axsim.engines.plan import Plan, Subject
 from axsim.engines.shapes.geometry import Geometry
 from axsim.engines.shapes.work import Work
+from axsim.engines.weights import Weights
 from axsim.multipliers.float_multiplier import FloatMultiplier
 from axsim.quantization import QuantParams
 
@@ -40,6 +41,15 @@ class Engine(Sums, Protocol):
     """What an engine that looks products up provides, a module: sums, and single products."""
 
     def lookup(self, table: FoldedTable, a: Bytes, b: Bytes) -> NDArray[np.int32]: ...
+
+
+class Layers(Protocol):
+    """Whole layers; see ``axsim.engines.cpu.layers``."""
+
+    def gemm(self, table: FoldedTable, a: Unquantized, b: Weights, bias: Array | None) -> Array: ...
+    def conv2d(
+        self, table: FoldedTable, a: Unquantized, w: Weights, geometry: Geometry, bias: Array | None
+    ) -> Array: ...
 
 
 class FloatEngine(Protocol):
@@ -101,6 +111,9 @@ class Backend(Protocol):
 
     def plan(self, name: str, work: Work, subject: Subject) -> Plan:
         """What ``choose("auto", ...)`` does for the multiplier called ``name``, and why."""
+
+    def layer(self, engine: Sums, subject: Subject, a: Unquantized, b: Weights) -> Layers | None:
+        """What carries a whole layer out at once by that engine, float32 to float32; None if nothing does."""
 
     def scaled_lookup(self, products: Array, a: Quantized, b: Quantized, dtype: np.dtype[Any]) -> Array:
         """Products of ``a`` and ``b``, element by element, as real numbers."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from axsim.multipliers import significand as sig
 from axsim.multipliers.float_formats import BFLOAT16, FLOAT16, FLOAT32, FloatFormat
-from axsim.multipliers.float_multiplier import IEEE_754, FloatMultiplier, SpecialValues
+from axsim.multipliers.float_multiplier import IEEE_754, FloatMultiplier, Normaliser, SpecialValues
 from axsim.multipliers.integer import Multiplier
 from axsim.once import Kept, once
 
@@ -25,6 +25,8 @@ __all__ = [
     "FloatFormat",
     "FloatMultiplier",
     "SpecialValues",
+    "axbf16",
+    "axbf16_normalized",
     "axfpm",
     "axfpm_mono",
     "axfpm_normalized",
@@ -78,6 +80,42 @@ def axfpm_mono() -> FloatMultiplier:
 
 
 @once
+def axbf16() -> FloatMultiplier:
+    """The bfloat16 multiplier of Ax-FPM's authors (their ImageNet tutorial), bit for bit.
+
+    Significands are the upper 8 bits of a float32 number's, the rest cut off; their product is that of the
+    8x8 array of AMA5 cells, ``S = (a & 0x11) b + 2 (a & 0xEE) (b & 0x88)``, cut off to 8 bits. Where S has 17
+    bits, the value comes out halved, as in ``axfpm``. With the exponent field f that the product would have
+    (the sum of the operands' fields - 126):
+
+    =====================  ====================================  =========================
+    case                   authors' code                         here
+    =====================  ====================================  =========================
+    an operand < 1e-36     +0                                    the same
+    f = 2 to 254           the product                           the same
+    f < 2                  +0                                    the same
+    f > 254                not known                             infinity, signed
+    operand infinite, NaN  not known                             IEEE 754 (a tiny operand
+                                                                 counts as zero here too)
+    =====================  ====================================  =========================
+    """
+    return _bfloat16("axbf16", "published")
+
+
+@once
+def axbf16_normalized() -> FloatMultiplier:
+    """``axbf16`` with a normaliser that adds 2 to the exponent of a 17-bit product."""
+    return _bfloat16("axbf16_normalized", "leading-one")
+
+
+def _bfloat16(name: str, normaliser: Normaliser) -> FloatMultiplier:
+    special = SpecialValues(_SMALLEST, "all-positive", "flush", 2 * BFLOAT16.smallest_normal)
+    return FloatMultiplier(
+        name, sig.ax_fpm(8), BFLOAT16, normaliser, "truncate", special, _GUESMI, operand_rounding="truncate"
+    )
+
+
+@once
 def heap_like() -> FloatMultiplier:
     """See ``significand.heap_like``; truncated, with small operands treated as in Ax-FPM."""
     return _flushing("heap_like", sig.heap_like(24))
@@ -99,6 +137,8 @@ _NAMED: dict[str, Callable[[], FloatMultiplier]] = {
     "axfpm": axfpm,
     "axfpm_normalized": axfpm_normalized,
     "axfpm_mono": axfpm_mono,
+    "axbf16": axbf16,
+    "axbf16_normalized": axbf16_normalized,
     "heap_like": heap_like,
     "float32": lambda: _exact(FLOAT32),
     "bfloat16": lambda: _exact(BFLOAT16),
@@ -110,7 +150,8 @@ def float_names() -> tuple[str, ...]:
     """The names of the float multipliers that have one of their own.
 
     >>> float_names()
-    ('axfpm', 'axfpm_normalized', 'axfpm_mono', 'heap_like', 'float32', 'bfloat16', 'float16')
+    ('axfpm', 'axfpm_normalized', 'axfpm_mono', 'axbf16', 'axbf16_normalized', 'heap_like', 'float32',
+    'bfloat16', 'float16')
     """
     return tuple(_NAMED)
 

@@ -18,7 +18,7 @@ from axsim.engines.forms.folded import FoldedTable, Limits, fold
 from axsim.engines.forms.signs import SIGNED
 from axsim.engines.operands import Quantized, Unquantized
 from axsim.engines.plan import Plan, Subject
-from axsim.engines.protocols import Backend
+from axsim.engines.protocols import Backend, Layers, Sums
 from axsim.engines.shapes.geometry import Geometry
 from axsim.engines.shapes.work import Work
 from axsim.engines.weights import Weights
@@ -31,29 +31,32 @@ Array = NDArray[Any]
 
 _INT32, _INT64, _BYTE = np.dtype(np.int32), np.dtype(np.int64), np.dtype(np.uint8)
 _MAX = {_INT32: 2**31 - 1, _INT64: 2**63 - 1}
-_WHOLE: dict[str, Limits] = {"uint8": (0, 255), "int8": (-128, 127)}  # all that these types hold
+_WHOLE: dict[np.dtype[Any], Limits] = {
+    np.dtype(np.uint8): (0, 255),
+    np.dtype(np.int8): (-128, 127),
+}  # all that these types hold
 _FLOATS = np.dtype(np.float32), np.dtype(np.float64)
 
 Right = Array | Weights  # as it came in, or made ready for this multiplier
 
 
 @dataclass(frozen=True)
-class Operands:
+class Call:
     """What one call multiplies.
 
     Attributes:
         backend: of the place where the arrays are.
-        a, b: uint8, int8 or int16, as they came in or quantized.
-        quantized: how ``a`` and ``b`` were quantized; None if integers came in.
-        subject: the multiplier's table, folded for these types.
+        a, b: the operands as they came in, ``b`` perhaps made ready.
+        by: how floats are quantised; empty if integers came in. Without the right operand, if that is ready.
+        subject: the multiplier's table, folded for the integers' types.
         accumulator: int32 or int64, wide enough for the sums.
         out_dtype: the result's.
     """
 
     backend: Backend
     a: Array
-    b: Array
-    quantized: tuple[Quantized, Quantized] | None
+    b: Right
+    by: tuple[Unquantized, ...]
     subject: Subject
     accumulator: np.dtype[Any]
     out_dtype: np.dtype[Any]
@@ -64,18 +67,34 @@ class Operands:
         return self.subject.folded
 
     @property
-    def bytes(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """``a`` and ``b`` as the engines know them."""
-        return as_bytes(self.a), as_bytes(self.b)
+    def integers(self) -> tuple[Array, Array]:
+        """``a`` and ``b`` as the engines know them, if integers came in."""
+        return as_bytes(self.a), as_bytes(self.b.values if isinstance(self.b, Weights) else self.b)
+
+    def quantized(self, bias: Array | None = None) -> tuple[Quantized, Quantized]:
+        """Both operands as integers that stand for floats; ValueError if one, or bias, is not finite."""
+        left, *rest = self.backend.quantized(self.by, bias)
+        right = self.b.quantized if isinstance(self.b, Weights) else rest[0]
+        assert right is not None
+        return left, right
+
+    def layer(self, engine: Sums) -> tuple[Layers, Weights] | None:
+        """What carries the whole call out at once, and the weights for it; None where nothing does."""
+        if not isinstance(self.b, Weights) or not self.by or self.out_dtype != np.float32:
+            return None
+        layers = self.backend.layer(engine, self.subject, self.by[0], self.b)
+        return None if layers is None else (layers, self.b)
 
 
 def multiply(backend: Backend, multiplier: Multiplier, a: Array, b: Array, options: Options) -> Array:
     """``a * b`` element by element, broadcast together."""
     call = _checked(backend, multiplier, ("a", a), ("b", b), options, terms=1, channel_axis=None)
-    products = backend.select(options.engine).lookup(call.table, *call.bytes)
-    if call.quantized is None:
-        return products.astype(call.out_dtype, copy=False)
-    return backend.scaled_lookup(products, *call.quantized, call.out_dtype)
+    engine = backend.select(options.engine)
+    if not call.by:
+        return engine.lookup(call.table, *call.integers).astype(call.out_dtype, copy=False)
+    left, right = call.quantized()
+    products = engine.lookup(call.table, as_bytes(left.values), as_bytes(right.values))
+    return backend.scaled_lookup(products, left, right, call.out_dtype)
 
 
 def matmul(
@@ -83,23 +102,21 @@ def matmul(
 ) -> Array:
     """``a @ b`` of a (..., M, K) and b (..., K, N), plus bias (N,): (..., M, N)."""
     # A vector was made a column: its only axis held the terms of the sum, not output channels.
-    call = _checked(
-        backend,
-        multiplier,
-        ("a", a),
-        ("b", b),
-        options,
-        terms=a.shape[-1],
-        channel_axis=b.ndim - 1,
-        bias=bias,
-    )
+    sides = ("a", a), ("b", b)
+    terms, axis = a.shape[-1], b.ndim - 1
+    call = _checked(backend, multiplier, *sides, options, terms=terms, channel_axis=axis, bias=bias)
     engine = backend.choose(options.engine, Work.of_gemm(a.shape, b.shape), call.subject)
-    sums = engine.gemm(call.table, *call.bytes, call.accumulator)
-    if call.quantized is None:
+    if not call.by:
+        sums = engine.gemm(call.table, *call.integers, call.accumulator)
         if bias is not None:
             sums += bias.astype(sums.dtype)
         return sums
-    return backend.scaled_gemm(sums, *call.quantized, bias, call.out_dtype)
+    if found := call.layer(engine):
+        layers, weights = found
+        return layers.gemm(call.table, call.by[0], weights, bias)
+    left, right = call.quantized(bias)
+    sums = engine.gemm(call.table, as_bytes(left.values), as_bytes(right.values), call.accumulator)
+    return backend.scaled_gemm(sums, left, right, bias, call.out_dtype)
 
 
 def conv2d(
@@ -114,14 +131,19 @@ def conv2d(
     """Cross-correlation of x (N, C, H, W) with w (O, C / groups, kh, kw), plus bias (O,): (N, O, OH, OW)."""
     terms = math.prod(w.shape[1:])
     call = _checked(backend, multiplier, ("x", x), ("w", w), options, terms=terms, channel_axis=0, bias=bias)
-    pad_byte = 0 if call.quantized is None else call.quantized[0].pad
     engine = backend.choose(options.engine, Work.of_conv2d(x.shape, w.shape, geometry), call.subject)
-    sums = engine.conv2d(call.table, *call.bytes, geometry, pad_byte, call.accumulator)
-    if call.quantized is None:
+    if not call.by:
+        sums = engine.conv2d(call.table, *call.integers, geometry, 0, call.accumulator)
         if bias is not None:
             sums += bias.astype(sums.dtype)[:, None, None]
         return sums
-    return backend.scaled_conv2d(sums, *call.quantized, geometry, bias, call.out_dtype)
+    if found := call.layer(engine):
+        layers, weights = found
+        return layers.conv2d(call.table, call.by[0], weights, geometry, bias)
+    left, right = call.quantized(bias)
+    operands = as_bytes(left.values), as_bytes(right.values)
+    sums = engine.conv2d(call.table, *operands, geometry, left.pad, call.accumulator)
+    return backend.scaled_conv2d(sums, left, right, geometry, bias, call.out_dtype)
 
 
 def explain_matmul(backend: Backend, multiplier: Multiplier, a: Array, b: Right, options: Options) -> Plan:
@@ -151,8 +173,8 @@ def _checked(
     terms: int,
     channel_axis: int | None,
     bias: Array | None = None,
-) -> Operands:
-    """Check the operands, each with its name for messages; quantise floats; choose the accumulator."""
+) -> Call:
+    """Check the operands, each with its name for messages; how floats are quantised; the accumulator."""
     (a_name, a), (b_name, b) = left, right
     floats = _is_float(a_name, a)
     ready = isinstance(b, Weights)
@@ -164,44 +186,29 @@ def _checked(
         raise TypeError(f"a_quant or b_quant is given, but {a_name} and {b_name} are integers already")
     if ready and options.b_quant is not None:
         raise TypeError(f"b_quant is given, but {b_name} is quantized already")
+    by: tuple[Unquantized, ...] = ()
     if floats:
         a_by = _rule(a, "a_quant", options.a_quant, multiplier.a_bits, multiplier.signed, None)
-        unquantized, types = [Unquantized(a_name, a, a_by)], [a_by.dtype, b.dtype]
+        by = (Unquantized(a_name, a, a_by),)
         if isinstance(b, Weights):
-            source = b.source or a.dtype
+            source, b_type = b.source or a.dtype, b.dtype
         else:
             b_by = right_rule(multiplier, b, options.b_quant, channel_axis)
-            unquantized.append(Unquantized(b_name, b, b_by))
-            source, types[1] = b.dtype, b_by.dtype
+            by, source, b_type = (*by, Unquantized(b_name, b, b_by)), b.dtype, b_by.dtype
         out_dtype = result_dtype(options.out_dtype, _FLOATS, np.result_type(a.dtype, source))
-        table = fold(multiplier.table, types[0], types[1])
+        table, types = fold(multiplier.table, a_by.dtype, b_type), (a_by.dtype, b_type)
         _check_range("a_quant", a_by, table.a_limits, multiplier)
-        made = backend.quantized(unquantized, bias)
-        right_side = b.quantized if isinstance(b, Weights) else made[1]
-        assert right_side is not None
-        quantized = made[0], right_side
-        a, b = made[0].values, right_side.values
         accumulator = _INT32 if terms * table.max_abs <= _MAX[_INT32] else _INT64
     else:
         accumulator = out_dtype = result_dtype(options.out_dtype, (_INT32, _INT64), _INT32)
-        table = _folded(multiplier, (a_name, a.dtype), (b_name, b.dtype))
+        table, types = _folded(multiplier, (a_name, a.dtype), (b_name, b.dtype)), (a.dtype, b.dtype)
         sides = [(a_name, a, table.a_limits)]
-        if isinstance(b, Weights):
-            b = b.values
-        else:
+        if not isinstance(b, Weights):
             sides.append((b_name, b, table.b_limits))
         _check_values(backend, multiplier, sides)
         _check_sums(backend, multiplier.name, terms, table.max_abs, bias, out_dtype)
-        quantized = None
-    return Operands(
-        backend,
-        a,
-        b,
-        quantized,
-        Subject(multiplier.table, table, a.dtype, b.dtype, multiplier.name),
-        accumulator,
-        out_dtype,
-    )
+    subject = Subject(multiplier.table, table, *types, multiplier.name)
+    return Call(backend, a, b, by, subject, accumulator, out_dtype)
 
 
 def ready(
@@ -336,7 +343,7 @@ def _check_values(
     backend: Backend, multiplier: Multiplier, sides: Sequence[tuple[str, Array, Limits]]
 ) -> None:
     """Look at the values where the circuit does not take all that their type holds."""
-    narrow = [side for side in sides if side[2] != _WHOLE.get(side[1].dtype.name)]
+    narrow = [side for side in sides if side[2] != _WHOLE.get(side[1].dtype)]
     if not narrow:
         return
     found = backend.extremes(*(array for _, array, _ in narrow))

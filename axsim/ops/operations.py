@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from axsim.engines.backend import Accepted, accept
+from axsim.engines.shapes.batches import broadcast
 from axsim.engines.shapes.geometry import geometry
 from axsim.engines.weights import Weights
 from axsim.entrance import entrance
@@ -252,7 +252,7 @@ def kind_of(multiplier: Multiplier | FloatMultiplier) -> Any:
 
 def _check_broadcast(a_shape: tuple[int, ...], b_shape: tuple[int, ...]) -> None:
     try:
-        np.broadcast_shapes(a_shape, b_shape)
+        broadcast(a_shape, b_shape)
     except ValueError:
         raise ValueError(
             f"axes {a_shape} of a and {b_shape} of b do not broadcast: in each pair they must be equal or "

@@ -13,6 +13,9 @@ void add(nanobind::module_ &m);
 namespace floating {
 void add(nanobind::module_ &m);
 }
+namespace prepared {
+void add(nanobind::module_ &m);
+}
 namespace quantise {
 void add(nanobind::module_ &m);
 }

@@ -22,7 +22,6 @@ namespace {
 using axsim::AnyOut;
 using axsim::Indices;
 using axsim::Pair;
-using axsim::Problem;
 using axsim::require;
 using axsim::Table;
 using axsim::Used;
@@ -30,25 +29,31 @@ using Bytes = axsim::In<std::uint8_t>;
 
 using Entries = nb::ndarray<const std::int32_t, nb::shape<256, 256>, nb::c_contig, nb::device::cpu>;
 
+void require_bytes(const Table &table) {
+    require(!table.is_signed(true) && !table.is_signed(false), "a table of signed operands takes LookupWeights");
+}
+
 Used gemm(const Table &table, const Bytes &a, const Bytes &b, const Indices &a_index, const Indices &b_index,
           AnyOut out, int threads) {
+    require_bytes(table);
     const axsim::Matrices<std::uint8_t> matrices(a, b, a_index, b_index, out);
-    const Problem problem{matrices.product(), table};
-    return axsim::into(out, [&](auto *data) { return axsim::compute(problem, data, threads); });
+    return axsim::into(out, [&](auto *data) { return axsim::compute(matrices.product(), table, data, threads); });
 }
 
 Used conv2d(const Table &table, const Bytes &x, const Bytes &w, AnyOut out, Pair stride, Pair pad, Pair dilation,
             std::size_t groups, std::uint8_t pad_byte, int threads) {
+    require_bytes(table);
     const axsim::Convolution<std::uint8_t> convolution(x, w, out, stride, pad, dilation, groups);
     axsim::kernels();  // whichever kernel runs, a wrong AXSIM_ISA is an error
-    if (axsim::fits_depthwise(table, convolution.shape))
+    if (axsim::fits_depthwise(table, convolution.shape, convolution.filters)) {
+        const std::vector<std::uint16_t> columns(w.data(), w.data() + w.size());
         return axsim::into(out, [&](auto *data) {
-            return axsim::compute_depthwise(table, convolution.shape, x.data(), w.data(), convolution.filters, pad_byte,
-                                            data, threads);
+            return axsim::compute_depthwise(table, convolution.shape, x.data(), columns.data(), convolution.filters,
+                                            pad_byte, data, threads);
         });
+    }
     return convolution.unfolded(pad_byte, [&](const auto &product) {
-        const Problem problem{product, table};
-        return axsim::into(out, [&](auto *data) { return axsim::compute(problem, data, threads); });
+        return axsim::into(out, [&](auto *data) { return axsim::compute(product, table, data, threads); });
     });
 }
 
@@ -75,7 +80,11 @@ void lookup(const Entries &values, const Bytes &a, const Bytes &b, axsim::InOut<
 void add(nb::module_ &m) {
     nb::class_<Table>(m, "Table", "A folded product table, laid out for the kernels.")
         .def(
-            "__init__", [](Table *self, const Entries &values) { new (self) Table(values.data()); }, nb::arg("values"));
+            "__init__",
+            [](Table *self, const Entries &values, bool left_signed, bool right_signed) {
+                new (self) Table(values.data(), left_signed, right_signed);
+            },
+            nb::arg("values"), nb::arg("left_signed") = false, nb::arg("right_signed") = false);
     m.def("gemm", &gemm, nb::arg("table"), nb::arg("a"), nb::arg("b"), nb::arg("a_index"), nb::arg("b_index"),
           nb::arg("out").noconvert(), nb::arg("threads"),
           "out[i] = a[a_index[i]] @ b[b_index[i]] through the table; returns (tiles, workers) used.");

@@ -13,5 +13,6 @@ NB_MODULE(_native, m) {
     axsim::bindings::lookup::add(m);
     axsim::bindings::factored::add(m);
     axsim::bindings::floating::add(m);
+    axsim::bindings::prepared::add(m);
     axsim::bindings::quantise::add(m);
 }

@@ -25,6 +25,20 @@ void interleave(const T *lines, std::size_t stride, std::size_t rows, T *to) {
     }
 }
 
+// What a short run is copied in: a call of memcpy takes longer than the run itself.
+template <class T>
+constexpr std::size_t kPiece = 16 / sizeof(T);
+
+// Copies `count` elements of memory that ends at `end`; up to a piece more are written.
+template <class T>
+void copy(const T *from, std::size_t count, const T *end, T *to) {
+    if (round_up(count, kPiece<T>) > static_cast<std::size_t>(end - from) || count > 4 * kPiece<T>) {
+        std::memcpy(to, from, count * sizeof(T));
+        return;
+    }
+    for (std::size_t i = 0; i < count; i += kPiece<T>) std::memcpy(to + i, from + i, 16);
+}
+
 template <class T>
 void clear(const Block &block, T *panel) {
     if (block.rows < block.width) std::fill(panel, panel + round_up(block.depth, kGroup<T>) * block.width, T{});
@@ -51,6 +65,38 @@ void MatrixOperand<T>::pack(const Block &block, T *panel) const {
         T *to = panel + done / group * group * block.width + done % group;
         for (std::size_t r = 0; r < block.rows; ++r) to[r * group] = from[r * row_stride_ + done * k_stride_];
     }
+}
+
+template <class T>
+PackedOperand<T>::PackedOperand(const Operand<T> &from, std::size_t batch, std::size_t rows, std::size_t depth)
+    : rows_(rows), size_(rows * round_up(depth, kGroup<T>)), elements_(batch * size_) {
+    if (size_ == 0) return;
+    for (std::size_t i = 0; i < batch; ++i) from.pack({i, 0, rows, 0, depth, rows}, elements_.data() + i * size_);
+}
+
+template <class T>
+const T *PackedOperand<T>::at(const Block &block) const {
+    return elements_.data() + block.batch * size_ + block.k * rows_ + block.row * kGroup<T>;
+}
+
+template <class T>
+void PackedOperand<T>::pack(const Block &block, T *panel) const {
+    constexpr std::size_t group = kGroup<T>;
+    clear(block, panel);
+    const T *from = at(block);
+    for (std::size_t k = 0; k < block.depth; k += group, from += rows_ * group, panel += block.width * group)
+        std::memcpy(panel, from, block.rows * group * sizeof(T));
+}
+
+template <class T>
+PanelOf<T> PackedOperand<T>::resident(const Block &block) const {
+    return {at(block), block.rows, block.depth, rows_};
+}
+
+void Widened::pack(const Block &block, std::uint16_t *panel) const {
+    std::vector<std::uint8_t> bytes(Panel::size(block.width, block.depth));
+    bytes_.pack(block, bytes.data());
+    std::copy(bytes.begin(), bytes.end(), panel);
 }
 
 template <class T>
@@ -81,7 +127,7 @@ void PatchOperand<T>::pack(const Block &block, T *panel) const {
     // Pixels of one term are neighbours in the image but a group apart in the panel: first a line of each of a
     // group's terms, then all of them at once.
     constexpr std::size_t group = kGroup<T>, kLine = 1024;
-    T lines[group][kLine] = {};
+    T lines[group][kLine + kPiece<T>] = {};
     clear(block, panel);
     for (std::size_t r = 0; r < block.rows; r += kLine) {
         const std::size_t count = std::min(kLine, block.rows - r);
@@ -90,7 +136,7 @@ void PatchOperand<T>::pack(const Block &block, T *panel) const {
         for (std::size_t j = 0; j < block.depth; j += group) {
             for (std::size_t t = 0; t < std::min(group, block.depth - j); ++t, term.advance(shape_))
                 copy_term(block.batch, place, count, term, lines[t]);
-            interleave(lines[0], kLine, count, panel + j * block.width + r * group);
+            interleave(lines[0], kLine + kPiece<T>, count, panel + j * block.width + r * group);
         }
     }
 }
@@ -107,40 +153,58 @@ void PatchOperand<T>::copy_term(std::size_t group, const Place &place, std::size
         if (gap <= 0) return std::size_t{0};
         return s.stride_x == 1 ? static_cast<std::size_t>(gap) : ceil_div(static_cast<std::size_t>(gap), s.stride_x);
     };
+    const T outside = 2 * term.channel < s.group_channels ? outside_ : second_outside_;
     const std::size_t left = first_at(0), right = first_at(static_cast<std::ptrdiff_t>(s.width));
 
-    std::size_t image = place.image, oy = place.oy, ox = place.ox;
+    const std::size_t area = s.height * s.width;
+    const T *const end_of_x = x_ + s.images * s.channels * area;
+    const T *plane = x_ + (place.image * s.channels + group * s.group_channels + term.channel) * area;
+    T piece[kPiece<T>];
+    std::fill(piece, piece + kPiece<T>, outside);
+    const auto fill = [&](T *to, std::size_t count) {  // up to a piece more
+        if (count == 0) return;
+        if (count > kPiece<T>)
+            std::fill(to, to + count, outside);
+        else
+            std::memcpy(to, piece, sizeof piece);
+    };
+
+    std::size_t oy = place.oy, ox = place.ox, y = oy * s.stride_y + term.ky * s.dilation_y;  // counted from the padding
     for (std::size_t r = 0; r < rows;) {  // one output row, or the part of it that is asked for, at a time
         const std::size_t end = std::min(s.out_width, ox + rows - r);
-        const std::ptrdiff_t y = static_cast<std::ptrdiff_t>(oy * s.stride_y + term.ky * s.dilation_y) -
-                                 static_cast<std::ptrdiff_t>(s.pad_top);
-        const bool inside = y >= 0 && y < static_cast<std::ptrdiff_t>(s.height);
+        const bool inside = y >= s.pad_top && y - s.pad_top < s.height;
         const std::size_t from = inside ? std::clamp(left, ox, end) : end,
                           until = inside ? std::clamp(right, from, end) : end;
         T *to = line + r - ox;  // output column 0
-        std::fill(to + ox, to + from, outside_);
+        fill(to + ox, from - ox);
         if (from < until) {
-            const std::size_t plane = image * s.channels + group * s.group_channels + term.channel;
-            const T *read = x_ + (plane * s.height + static_cast<std::size_t>(y)) * s.width +
+            const T *read = plane + (y - s.pad_top) * s.width +
                             static_cast<std::size_t>(static_cast<std::ptrdiff_t>(from * s.stride_x) + shift);
             if (s.stride_x == 1)
-                std::memcpy(to + from, read, (until - from) * sizeof(T));
+                copy(read, until - from, end_of_x, to + from);
             else
                 for (std::size_t column = from; column < until; ++column, read += s.stride_x) to[column] = *read;
         }
-        std::fill(to + until, to + end, outside_);
+        fill(to + until, end - until);
         r += end - ox;
         ox = 0;
+        y += s.stride_y;
         if (++oy == s.out_height) {
             oy = 0;
-            ++image;
+            y = term.ky * s.dilation_y;
+            plane += s.channels * area;
         }
     }
 }
 
 template class MatrixOperand<std::uint8_t>;
+template class MatrixOperand<std::uint16_t>;
 template class MatrixOperand<float>;
 template class PatchOperand<std::uint8_t>;
+template class PatchOperand<std::uint16_t>;
 template class PatchOperand<float>;
+template class PackedOperand<std::uint8_t>;
+template class PackedOperand<std::uint16_t>;
+template class PackedOperand<float>;
 
 }  // namespace axsim

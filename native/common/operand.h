@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "common/panel.h"
 #include "common/shapes.h"
@@ -13,6 +14,8 @@ template <class T>
 constexpr std::size_t kGroup = 1;
 template <>
 constexpr std::size_t kGroup<std::uint8_t> = Panel::kGroup;
+template <>
+constexpr std::size_t kGroup<std::uint16_t> = Panel::kGroup;
 
 // Rows [row, row + rows) and terms [k, k + depth) of matrix `batch`, in a panel that has room for `width` rows.
 struct Block {
@@ -27,6 +30,35 @@ class Operand {
   public:
     virtual ~Operand() = default;
     virtual void pack(const Block &block, T *panel) const = 0;
+    // The rows and terms as they lie in memory, where they are packed already; elements is nullptr where they are not.
+    // The block's k is a multiple of a group.
+    virtual PanelOf<T> resident(const Block &) const { return {nullptr, 0, 0, 0}; }
+};
+
+// A stack of matrices that was packed before, whole: panels of all rows and terms, one after the other.
+template <class T>
+class PackedOperand : public Operand<T> {
+  public:
+    // Panels of matrices [0, batch), each of `rows` rows and `depth` terms.
+    PackedOperand(const Operand<T> &from, std::size_t batch, std::size_t rows, std::size_t depth);
+    void pack(const Block &block, T *panel) const override;
+    PanelOf<T> resident(const Block &block) const override;
+
+  private:
+    const T *at(const Block &block) const;
+
+    std::size_t rows_, size_;
+    std::vector<T> elements_;
+};
+
+// Bytes as 16-bit numbers.
+class Widened : public Operand<std::uint16_t> {
+  public:
+    explicit Widened(const Operand<std::uint8_t> &bytes) : bytes_(bytes) {}
+    void pack(const Block &block, std::uint16_t *panel) const override;
+
+  private:
+    const Operand<std::uint8_t> &bytes_;
 };
 
 // Matrices in memory: element (row, k) of matrix i is data[index[i] * size + row * row_stride + k * k_stride].
@@ -49,7 +81,10 @@ class MatrixOperand : public Operand<T> {
 template <class T>
 class PatchOperand : public Operand<T> {
   public:
-    PatchOperand(const T *x, const ConvShape &shape, T outside) : x_(x), shape_(shape), outside_(outside) {}
+    PatchOperand(const T *x, const ConvShape &shape, T outside) : PatchOperand(x, shape, outside, outside) {}
+    // The second half of a group's channels has an `outside` of its own.
+    PatchOperand(const T *x, const ConvShape &shape, T outside, T second)
+        : x_(x), shape_(shape), outside_(outside), second_outside_(second) {}
     void pack(const Block &block, T *panel) const override;
 
   private:
@@ -61,7 +96,7 @@ class PatchOperand : public Operand<T> {
 
     const T *x_;
     ConvShape shape_;
-    T outside_;
+    T outside_, second_outside_;
 };
 
 // A product of two stacks of matrices:

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/arithmetic.h"
+#include "lookup/plan.h"
 #include "threads/parallel.h"
 
 namespace axsim {
@@ -21,16 +22,17 @@ namespace {
 constexpr std::size_t kColumns = 3, kField = 21, kFieldTerms = 32;
 static_assert(kFieldTerms * 65535 < (1U << kField), "a field holds its sums");
 
+constexpr double kLookup = 0.2;                    // nanoseconds, on a 3 GHz core
 constexpr std::size_t kLookupsPerTask = 1U << 16;  // some ten microseconds
 constexpr std::size_t kTasksPerWorker = 4;         // a few times what it costs to wake a helper
 
 // The words of one filter, [column group][ky][256].
-void fill_words(const std::uint16_t *columns, const ConvShape &s, const std::uint8_t *filter, std::uint64_t *words) {
+void fill_words(const std::uint16_t *columns, const ConvShape &s, const std::uint16_t *filter, std::uint64_t *words) {
     for (std::size_t first = 0; first < s.kernel_width; first += kColumns)
         for (std::size_t ky = 0; ky < s.kernel_height; ++ky, words += kSide) {
             std::fill(words, words + kSide, std::uint64_t{0});
             for (std::size_t c = 0; c < std::min(kColumns, s.kernel_width - first); ++c) {
-                const std::uint16_t *column = columns + filter[ky * s.kernel_width + first + c] * kSide;
+                const std::uint16_t *column = columns + std::size_t{filter[ky * s.kernel_width + first + c]} * kSide;
                 for (std::size_t i = 0; i < kSide; ++i) words[i] |= std::uint64_t{column[i]} << (c * kField);
             }
         }
@@ -93,13 +95,19 @@ void compute_rows(const ConvShape &s, const std::uint64_t *words, const Window &
 
 }  // namespace
 
-bool fits_depthwise(const Table &table, const ConvShape &shape) {
-    return table.narrow() && shape.group_channels == 1 && shape.dilation_x == 1 && shape.kernel_height > 0 &&
-           shape.kernel_width > 0 && shape.kernel_height * kColumns <= kFieldTerms;
+bool fits_depthwise(const Table &table, const ConvShape &shape, std::size_t filters) {
+    const Columns &columns = table.columns(false);
+    if (!columns.narrow() || columns.passes() > 1 || shape.group_channels != 1 || shape.dilation_x != 1 ||
+        shape.taps() == 0 || shape.kernel_height * kColumns > kFieldTerms)
+        return false;
+    // Filters that share a channel share its unfolded patches.
+    const std::size_t rows = std::clamp<std::size_t>(shape.images * shape.pixels(), 1, 4096);
+    const std::size_t lanes = filters / std::max<std::size_t>(shape.channels, 1);
+    return kLookup * static_cast<double>(rows * lanes) < lookup_time(columns, rows, lanes, shape.taps());
 }
 
 template <class Out>
-Schedule compute_depthwise(const Table &table, const ConvShape &s, const std::uint8_t *x, const std::uint8_t *w,
+Schedule compute_depthwise(const Table &table, const ConvShape &s, const std::uint8_t *x, const std::uint16_t *w,
                            std::size_t filters, std::uint8_t outside, Out *out, int threads) {
     const std::size_t taps = s.kernel_height * s.kernel_width, pixels = s.out_height * s.out_width;
     if (s.images * filters * pixels == 0) return {};
@@ -110,7 +118,7 @@ Schedule compute_depthwise(const Table &table, const ConvShape &s, const std::ui
     const std::size_t lookups = s.images * filters * pixels * taps;
     const std::size_t worth = std::max<std::size_t>(1, lookups / (kLookupsPerTask * kTasksPerWorker));
     const int workers = static_cast<int>(std::min({worth, tasks, static_cast<std::size_t>(std::max(threads, 1))}));
-    const std::int64_t correction = static_cast<std::int64_t>(taps) * table.offset();
+    const Columns &columns = table.columns(false);
 
     parallel_for(tasks, workers, [&](const Next &next) {
         std::vector<std::uint64_t> words(ceil_div(s.kernel_width, kColumns) * s.kernel_height * kSide);
@@ -119,9 +127,11 @@ Schedule compute_depthwise(const Table &table, const ConvShape &s, const std::ui
         for (std::size_t task; next(task);) {  // consecutive tasks share a filter
             const std::size_t filter = task / (s.images * bands), image = task / bands % s.images;
             const std::size_t top = task % bands * band, rows = std::min(band, s.out_height - top);
-            if (filled != filter) fill_words(table.entries<std::uint16_t>(false), s, w + filter * taps, words.data());
+            if (filled != filter) fill_words(columns.entries<std::uint16_t>(), s, w + filter * taps, words.data());
             filled = filter;
             const std::size_t channel = filter / (filters / s.channels);
+            std::int64_t correction = 0;
+            for (std::size_t i = 0; i < taps; ++i) correction += columns.offsets()[w[filter * taps + i]];
             window.copy(s, x + (image * s.channels + channel) * s.height * s.width, outside, top, rows);
             compute_rows(s, words.data(), window, rows, correction,
                          out + (image * filters + filter) * pixels + top * s.out_width);
@@ -130,9 +140,9 @@ Schedule compute_depthwise(const Table &table, const ConvShape &s, const std::ui
     return {tasks, workers};
 }
 
-template Schedule compute_depthwise(const Table &, const ConvShape &, const std::uint8_t *, const std::uint8_t *,
+template Schedule compute_depthwise(const Table &, const ConvShape &, const std::uint8_t *, const std::uint16_t *,
                                     std::size_t, std::uint8_t, std::int32_t *, int);
-template Schedule compute_depthwise(const Table &, const ConvShape &, const std::uint8_t *, const std::uint8_t *,
+template Schedule compute_depthwise(const Table &, const ConvShape &, const std::uint8_t *, const std::uint16_t *,
                                     std::size_t, std::uint8_t, std::int64_t *, int);
 
 }  // namespace axsim

@@ -2,7 +2,7 @@
 //
 // A kernel computes, for `count` fixed operands (lanes) and all rows of the stream,
 //
-//     sums[row][lane] = sum over k of entries[lane's operand at k][stream's operand at (row, k)]
+//     sums[row][lane] = sum over k of entries[lane's column at k][stream's byte at (row, k)]
 //
 // modulo 2**32; the caller keeps panels short enough where that must be the true sum.
 #pragma once
@@ -15,6 +15,8 @@
 
 namespace axsim {
 
+using FixedPanel = PanelOf<std::uint16_t>;  // the numbers of columns
+
 constexpr std::size_t kPlainLanes = 8;  // fixed operands side by side, for 32-bit entries
 
 // A kernel for many lanes at once. sums is [stream.rows][lanes]. Takes lanes [lane, lane + count), count <= lanes;
@@ -22,17 +24,18 @@ constexpr std::size_t kPlainLanes = 8;  // fixed operands side by side, for 32-b
 template <class Entry>
 struct WideKernel {
     std::size_t lanes;
-    // Nanoseconds per term, per row and term, and per row, term and lane that is used, fitted to measurements on
-    // 3 GHz cores. Only their ratio matters.
-    double per_term, per_row, per_lane;
+    // Nanoseconds per term, per row and term, per row, term and lane that is used, and per term and such lane, fitted
+    // to measurements on 3 GHz cores. Only their ratio matters.
+    double per_term, per_row, per_lane, per_column;
     std::size_t row_step;  // rows that take as long as one
-    void (*run)(const Entry *entries, const Panel &stream, const Panel &fixed, std::size_t lane, std::size_t count,
+    void (*run)(const Entry *entries, const Panel &stream, const FixedPanel &fixed, std::size_t lane, std::size_t count,
                 std::uint64_t *running, std::uint32_t *sums);
 
     // Nanoseconds per term.
     AXSIM_INLINE double cost(std::size_t rows, std::size_t count) const {
         const auto taken = static_cast<double>((rows + row_step - 1) / row_step * row_step);
-        return per_term + (per_row + per_lane * static_cast<double>(count)) * taken;
+        const auto lanes_used = static_cast<double>(count);
+        return per_term + per_column * lanes_used + (per_row + per_lane * lanes_used) * taken;
     }
 };
 
@@ -41,7 +44,7 @@ struct Kernel {
     WideKernel<Entry> wide, narrow;  // narrow: for a remainder of lanes that fits it
     WideKernel<Entry> brief;         // as many lanes as `wide`: for streams too short to pay for its preparations
     // sums is [stream.rows]: one lane.
-    void (*single)(const Entry *entries, const Panel &stream, const Panel &fixed, std::size_t lane,
+    void (*single)(const Entry *entries, const Panel &stream, const FixedPanel &fixed, std::size_t lane,
                    std::uint32_t *sums);
 };
 

@@ -49,7 +49,7 @@ template <std::size_t Lanes, class Entry>
 struct Columns {
     const Entry *at[Lanes];
 
-    Columns(const Entry *entries, const Panel &fixed, std::size_t lane, std::size_t count, std::size_t k) {
+    Columns(const Entry *entries, const FixedPanel &fixed, std::size_t lane, std::size_t count, std::size_t k) {
         for (std::size_t j = 0; j < Lanes; ++j)
             at[j] = entries + *fixed.at(lane + (j < count ? j : count - 1), k) * kSide;
     }
@@ -84,7 +84,7 @@ inline std::size_t group_terms(const Panel &stream, std::size_t k) {
     return stream.depth - k < Panel::kGroup ? stream.depth - k : Panel::kGroup;
 }
 
-inline void plain_wide(const std::int32_t *entries, const Panel &stream, const Panel &fixed, std::size_t lane,
+inline void plain_wide(const std::int32_t *entries, const Panel &stream, const FixedPanel &fixed, std::size_t lane,
                        std::size_t count, std::uint64_t *, std::uint32_t *sums) {
     using Row = Vector<std::uint32_t, kPlainLanes>::type;
     alignas(64) std::int32_t interleaved[Panel::kGroup * kSide * kPlainLanes];
@@ -260,7 +260,7 @@ void empty(typename Fields<Numbers>::Row *fields, std::size_t rows, std::uint32_
 }
 
 template <std::size_t Numbers>
-void packed_wide(const std::uint16_t *entries, const Panel &stream, const Panel &fixed, std::size_t lane,
+void packed_wide(const std::uint16_t *entries, const Panel &stream, const FixedPanel &fixed, std::size_t lane,
                  std::size_t count, std::uint64_t *running, std::uint32_t *sums) {
     using Layout = Fields<Numbers>;
     using Row = typename Layout::Row;
@@ -283,7 +283,7 @@ void packed_wide(const std::uint16_t *entries, const Panel &stream, const Panel 
 }
 
 template <class Entry>
-AXSIM_SCALAR void single(const Entry *entries, const Panel &stream, const Panel &fixed, std::size_t lane,
+AXSIM_SCALAR void single(const Entry *entries, const Panel &stream, const FixedPanel &fixed, std::size_t lane,
                          std::uint32_t *sums) {
     const auto column = [&](std::size_t k) { return entries + *fixed.at(lane, k) * kSide; };
     for (std::size_t r = 0; r < stream.rows; ++r) sums[r] = 0;
@@ -308,10 +308,10 @@ struct Cost {  // as WideKernel has it
 };
 
 constexpr KernelSet kernel_set(const char *name, Cost wide = {460, 0.7}, Cost narrow = {230, 0.45}) {
-    constexpr WideKernel<std::int32_t> plain{kPlainLanes, 130, 0.6, 0, 1, plain_wide};
-    const WideKernel<std::uint16_t> small{24, wide.per_term, wide.per_row, 0, 1, packed_wide<8>};
+    constexpr WideKernel<std::int32_t> plain{kPlainLanes, 130, 0.6, 0, 0, 1, plain_wide};
+    const WideKernel<std::uint16_t> small{24, wide.per_term, wide.per_row, 0, 0, 1, packed_wide<8>};
     return {name,
-            {small, {12, narrow.per_term, narrow.per_row, 0, 1, packed_wide<4>}, small, single<std::uint16_t>},
+            {small, {12, narrow.per_term, narrow.per_row, 0, 0, 1, packed_wide<4>}, small, single<std::uint16_t>},
             {plain, plain, plain, single<std::int32_t>}};
 }
 

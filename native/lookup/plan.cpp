@@ -116,30 +116,48 @@ const WideKernel<Entry> *choose(const Kernel<Entry> &kernel, std::size_t rows, s
     return best->cost(rows, count) < single_cost(rows, count) ? best : nullptr;
 }
 
+double lookup_time(const Columns &columns, std::size_t rows, std::size_t lanes, std::size_t terms) {
+    const double kernel = columns.narrow() ? cost(kernels().of<std::uint16_t>(), rows, lanes)
+                                           : cost(kernels().of<std::int32_t>(), rows, lanes);
+    const auto r = static_cast<double>(rows), l = static_cast<double>(lanes);
+    return kernel + kPackByte * (r + l) + kWriteSum * r * l / static_cast<double>(std::max<std::size_t>(terms, 1));
+}
+
+bool fixes_left(const Table &table, std::size_t left_rows, std::size_t right_rows) {
+    const auto time = [](const Columns &columns, std::size_t rows, std::size_t lanes) {
+        const double kernel = columns.narrow() ? cost(kernels().of<std::uint16_t>(), rows, lanes)
+                                               : cost(kernels().of<std::int32_t>(), rows, lanes);
+        return static_cast<double>(columns.passes()) * kernel;
+    };
+    return time(table.columns(true), right_rows, left_rows) < time(table.columns(false), left_rows, right_rows);
+}
+
 template <class Entry>
-TilePlan plan_tiles(const Problem &p, int threads) {
+TilePlan plan_tiles(const Lookups &p, bool fixed_left, int threads) {
     const Kernel<Entry> &kernel = kernels().of<Entry>();
-    const bool fixed_left =
-        cost(kernel, p.right_axis.size, p.left_axis.size) < cost(kernel, p.left_axis.size, p.right_axis.size);
+    const Columns &columns = p.table.columns(fixed_left);
     const Axis stream = fixed_left ? p.right_axis : p.left_axis, fixed = fixed_left ? p.left_axis : p.right_axis;
+    const std::size_t depth = p.depth * columns.passes();
 
     const double lookups = static_cast<double>(p.batch) * static_cast<double>(stream.size) *
-                           static_cast<double>(fixed.size) * static_cast<double>(p.depth);
+                           static_cast<double>(fixed.size) * static_cast<double>(depth);
     const double worth = lookups / static_cast<double>(kLookupsPerWorker);
     auto workers = static_cast<std::size_t>(std::clamp(worth, 1.0, static_cast<double>(std::max(threads, 1))));
 
-    const std::size_t most_terms = std::min(kMostTerms, p.table.safe_depth());
-    const std::size_t most_rows = std::clamp(kPanelBytes / std::min(p.depth, most_terms), kLeastRows, kMostRows);
-    const Cuts<Entry> cuts(kernel, p.batch, stream.size, p.depth, fixed.size, most_terms);
+    const std::size_t most_terms = std::min(kMostTerms, columns.safe_depth());
+    const std::size_t most_rows = std::clamp(kPanelBytes / std::min(depth, most_terms), kLeastRows, kMostRows);
+    const Cuts<Entry> cuts(kernel, p.batch, stream.size, depth, fixed.size, most_terms);
     Cut cut =
-        cuts.tight({ceil_div(stream.size, most_rows), ceil_div(p.depth, most_terms), ceil_div(fixed.size, kMostLanes)});
+        cuts.tight({ceil_div(stream.size, most_rows), ceil_div(depth, most_terms), ceil_div(fixed.size, kMostLanes)});
     if (workers > 1) cut = cuts.best(cut, workers);
     workers = std::min(workers, cuts.count(cut));
-    return {fixed_left ? p.right : p.left,
-            fixed_left ? p.left : p.right,
+    return {columns,
+            fixed_left ? *p.right.stream : *p.left.stream,
+            fixed_left ? *p.left.fixed : *p.right.fixed,
             stream,
             fixed,
             fixed_left,
+            depth,
             cuts.rows(cut),
             cuts.terms(cut),
             cuts.lanes(cut),
@@ -151,7 +169,7 @@ TilePlan plan_tiles(const Problem &p, int threads) {
 
 template const WideKernel<std::uint16_t> *choose(const Kernel<std::uint16_t> &, std::size_t, std::size_t);
 template const WideKernel<std::int32_t> *choose(const Kernel<std::int32_t> &, std::size_t, std::size_t);
-template TilePlan plan_tiles<std::uint16_t>(const Problem &, int);
-template TilePlan plan_tiles<std::int32_t>(const Problem &, int);
+template TilePlan plan_tiles<std::uint16_t>(const Lookups &, bool, int);
+template TilePlan plan_tiles<std::int32_t>(const Lookups &, bool, int);
 
 }  // namespace axsim

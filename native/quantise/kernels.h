@@ -38,7 +38,25 @@ struct ScaleKernels {
                 const double *scale, std::size_t count, Real *out);
 };
 
+// A run of sums that are neighbours in the output, either those of one right row (a channel) with several left rows, or
+// those of one left row with several channels. Pointers are to the run's first numbers.
+struct Line {
+    const std::int32_t *sums;
+    double left_scale;
+    const double *scale, *zero, *extra, *bias;  // of channels; bias may be nullptr
+    const double *left;                         // of left rows; nullptr: all of `zero` are 0
+    const double *corrections;                  // to be added to the sums
+};
+
+// out[i] = ((sums[i] + correction - left * zero + extra) * left_scale) * scale (+ bias)
+struct LineKernels {
+    using Run = void (*)(const Line &line, std::size_t count, float *out);
+    Run across, across_each;  // one channel; one correction, or one for each sum
+    Run along, along_each;    // one left row
+};
+
 struct QuantiseKernels {
+    LineKernels lines;
     RealKernels<float> floats;
     RealKernels<double> doubles;
     ScaleKernels<std::int32_t, float> narrow_floats;

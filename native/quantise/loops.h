@@ -161,13 +161,61 @@ void scale_row(const Sum *sums, double left, const double *zero, const double *e
         out[i] = static_cast<Real>(bracket(sums[i], left, zero[i], extra[i]) * left_scale * scale[i]);
 }
 
+template <bool kEach, bool kLeft, bool kBias>
+void across_line(const Line &line, std::size_t count, float *out) {
+    const std::int32_t *const sums = line.sums;
+    const double *const corrections = line.corrections, *const left = line.left;
+    const double zero = line.zero[0], extra = kEach ? line.extra[0] : line.extra[0] + corrections[0];
+    const double left_scale = line.left_scale, scale = line.scale[0], bias = kBias ? line.bias[0] : 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        double y = static_cast<double>(sums[i]) + extra;
+        if (kEach) y += corrections[i];
+        if (kLeft) y -= left[i] * zero;
+        y = y * left_scale * scale;
+        if (kBias) y += bias;
+        out[i] = static_cast<float>(y);
+    }
+}
+
+template <bool kEach, bool kLeft, bool kBias>
+void along_line(const Line &line, std::size_t count, float *out) {
+    const std::int32_t *const sums = line.sums;
+    const double *const corrections = line.corrections, *const scale = line.scale, *const zero = line.zero,
+                        *const extra = line.extra, *const bias = line.bias;
+    const double left_scale = line.left_scale, left = kLeft ? line.left[0] : 0, correction = kEach ? 0 : corrections[0];
+    for (std::size_t i = 0; i < count; ++i) {
+        double y = static_cast<double>(sums[i]) + (kEach ? corrections[i] : correction) + extra[i];
+        if (kLeft) y -= left * zero[i];
+        y = y * left_scale * scale[i];
+        if (kBias) y += bias[i];
+        out[i] = static_cast<float>(y);
+    }
+}
+
+template <bool kEach>
+void across(const Line &line, std::size_t count, float *out) {
+    const bool bias = line.bias != nullptr, left = line.left != nullptr;
+    (left   ? bias ? across_line<kEach, true, true> : across_line<kEach, true, false>
+     : bias ? across_line<kEach, false, true>
+            : across_line<kEach, false, false>)(line, count, out);
+}
+
+template <bool kEach>
+void along(const Line &line, std::size_t count, float *out) {
+    const bool bias = line.bias != nullptr, left = line.left != nullptr;
+    (left   ? bias ? along_line<kEach, true, true> : along_line<kEach, true, false>
+     : bias ? along_line<kEach, false, true>
+            : along_line<kEach, false, false>)(line, count, out);
+}
+
 template <class Sum, class Real>
 constexpr ScaleKernels<Sum, Real> scale_kernels() {
     return {scale_plane<Sum, Real>, scale_row<Sum, Real>};
 }
 
 constexpr QuantiseKernels quantise_kernel_set() {
-    return {{extremes<float>, quantise<false, float>, quantise<true, float>},
+    return {{across<false>, across<true>, along<false>, along<true>},
+            {extremes<float>, quantise<false, float>, quantise<true, float>},
             {extremes<double>, quantise<false, double>, quantise<true, double>},
             scale_kernels<std::int32_t, float>(),
             scale_kernels<std::int32_t, double>(),

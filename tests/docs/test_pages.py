@@ -101,7 +101,7 @@ def test_names_exist(page: Path) -> None:
     for module in set(re.findall(r"-m (benchmarks[.a-z_0-9]*)", text)):
         assert importlib.util.find_spec(module), module
     for line in text.splitlines():
-        for path in re.findall(r"`((?:axsim|benchmarks|docs|tests|tools|tables)/[\w./]+)`", line):
+        for path in re.findall(r"`((?:axsim|benchmarks|docs|native|tests|tools|tables)/[\w./]+)`", line):
             assert (ROOT / path).exists() or "made with its first one" in line, path
 
 
@@ -120,7 +120,9 @@ def test_reference_has_every_public_name(package: str) -> None:
     """Names that packages share are described once, under ``axsim``."""
     text = "\n".join(page.read_text(encoding="utf-8") for page in REFERENCE)
     described = set(
-        re.findall(r"^\.\. auto(?:function|class|data|module):: (?:[\w.]+\.)?(\w+)$", text, re.MULTILINE)
+        re.findall(
+            r"^\.\. auto(?:function|class|data|exception|module):: (?:[\w.]+\.)?(\w+)$", text, re.MULTILINE
+        )
     )
     public = set(importlib.import_module(package).__all__) - {"__version__"}
     assert public <= described, public - described

@@ -92,7 +92,7 @@ class Lookups {
     void check(int threads) const {
         std::vector<std::int64_t> out(expected_.size());
         matrices_.product([&](const axsim::Product<std::uint8_t> &product) {
-            axsim::compute(axsim::Problem{product, *table_}, out.data(), threads);
+            axsim::compute(product, *table_, out.data(), threads);
         });
         require(out == expected_, "a product by look-ups", threads);
     }
@@ -152,8 +152,10 @@ class Depthwise {
     void check(int threads) const {
         const axsim::ConvShape shape{1, kChannels, kSize, kSize, 1, 3, 3, kSize, kSize, 1, 1, 1, 1, 1, 1};
         std::vector<std::int32_t> out(expected_.size());
-        axsim::compute_depthwise(*table_, shape, x_.data(), w_.data(), kChannels, kPad, out.data(), threads);
-        require(axsim::fits_depthwise(*table_, shape) && out == expected_, "a depthwise convolution", threads);
+        const std::vector<std::uint16_t> columns(w_.begin(), w_.end());
+        axsim::compute_depthwise(*table_, shape, x_.data(), columns.data(), kChannels, kPad, out.data(), threads);
+        require(axsim::fits_depthwise(*table_, shape, kChannels) && out == expected_, "a depthwise convolution",
+                threads);
     }
 
   private:

@@ -54,21 +54,23 @@ std::unique_ptr<T, decltype(&std::free)> exactly(std::size_t count) {
     return {static_cast<T *>(memory), &std::free};
 }
 
-// A packed operand; the bytes that no term has are as random as the others.
+// A packed operand; the elements that no term has are as random as the others. There may be more rows in memory.
+template <class T>
 struct Packed {
-    std::unique_ptr<std::uint8_t, decltype(&std::free)> bytes;
-    Panel panel;
+    std::unique_ptr<T, decltype(&std::free)> elements;
+    axsim::PanelOf<T> panel;
 
-    Packed(std::size_t rows, std::size_t depth)
-        : bytes(exactly<std::uint8_t>(Panel::size(rows, depth))), panel{bytes.get(), rows, depth} {
-        for (std::size_t i = 0; i < Panel::size(rows, depth); ++i) bytes.get()[i] = random_byte();
+    Packed(std::size_t rows, std::size_t depth, std::size_t stride)
+        : elements(exactly<T>(Panel::size(stride, depth))), panel{elements.get(), rows, depth, stride} {
+        for (std::size_t i = 0; i < Panel::size(stride, depth); ++i) elements.get()[i] = random_byte();
     }
 };
 
 template <class Entry>
 void check_kernel(const Entry *entries, const axsim::Kernel<Entry> &kernel, std::size_t rows, std::size_t depth,
                   std::size_t count) {
-    const Packed stream(rows, depth), fixed(count, depth);
+    const Packed<std::uint8_t> stream(rows, depth, rows + depth % 2);
+    const Packed<std::uint16_t> fixed(count, depth, count + rows % 2);
     std::vector<std::uint32_t> expected(rows * count);
     for (std::size_t r = 0; r < rows; ++r)
         for (std::size_t k = 0; k < depth; ++k)
@@ -105,9 +107,9 @@ void check_kernels(bool thorough) {
     largest[3 * kSide + 5] = 0;
     const axsim::Table most(largest.data());
     const auto each = [&](std::size_t rows, std::size_t depth, std::size_t count) {
-        check_kernel(narrow.entries<std::uint16_t>(false), chosen->small, rows, depth, count);
-        check_kernel(most.entries<std::uint16_t>(true), chosen->small, rows, depth, count);
-        check_kernel(wide.entries<std::int32_t>(false), chosen->plain, rows, depth, count);
+        check_kernel(narrow.columns(false).entries<std::uint16_t>(), chosen->small, rows, depth, count);
+        check_kernel(most.columns(true).entries<std::uint16_t>(), chosen->small, rows, depth, count);
+        check_kernel(wide.columns(false).entries<std::int32_t>(), chosen->plain, rows, depth, count);
     };
     for (std::size_t rows : {1, 15, 16, 17, 63, 64, 65, 127, 128, 129, 191, 192, 193, 255, 256, 257, 321, 513})
         for (std::size_t depth : {1, 4, 33, 130}) each(rows, depth, rows % 5 + 1);
@@ -133,9 +135,9 @@ void check_products() {
                 const std::int64_t only = 0;
                 const axsim::MatrixOperand<std::uint8_t> left(a.data(), &only, a.size(), depth, 1),
                     right(b.data(), &only, b.size(), 1, n);
-                const axsim::Problem problem{{left, right, {m, m, 0, n}, {n, n, 0, 1}, 1, m * n, depth}, table};
+                const axsim::Product<std::uint8_t> product{left, right, {m, m, 0, n}, {n, n, 0, 1}, 1, m * n, depth};
                 std::vector<std::int64_t> out(m * n), expected(m * n);
-                axsim::compute(problem, out.data(), threads);
+                axsim::compute(product, table, out.data(), threads);
                 for (std::size_t i = 0; i < m; ++i)
                     for (std::size_t k = 0; k < depth; ++k)
                         for (std::size_t j = 0; j < n; ++j)

@@ -24,8 +24,9 @@ from compiled_programs import (
 )
 
 # The choice by processor is made in the driver.
-CHOICES = (NATIVE / "lookup/kernels.cpp", NATIVE / "common/isa.cpp")
-LIBRARY = [source for source in library("lookup", "common", "threads") if source not in CHOICES]
+CHOICES = (NATIVE / "lookup/kernels.cpp",)
+FAMILIES = ("lookup", "quantise", "common", "threads")
+LIBRARY = [source for source in library(*FAMILIES) if source not in CHOICES]
 OPTIONS = {"avx2": AVX2, "avx512": EMULATED_AVX512, "vbmi": EMULATED_AVX512}
 DRIVER = {"driver": (HERE / "lookup_driver.cpp", ())}
 
