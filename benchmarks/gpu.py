@@ -4,7 +4,7 @@
 
 Times with CUDA events, after warm-up, calls in turn, operands rotated past the second-level cache; prints
 medians and quartiles. Before a case is timed, its results are computed into memory full of garbage and
-compared with sums made by other means (``gpu_oracle``). Writes gpu.json after every case, so that a run cut
+compared with sums made by other means (``tests/gpu``). Writes gpu.json after every case, so that a run cut
 short leaves its results, and gpu.png (if matplotlib is there). The most important cases come first; after
 ``--seconds`` no new one is begun, and what was left out is named. Exit status 1: a case failed.
 

@@ -20,8 +20,8 @@ from axsim.multipliers.evoapprox import evoapprox
 from axsim.tables.product import ProductTable
 from benchmarks.gpu_clock import Call, Gpu
 from benchmarks.gpu_limits import Limit, Rates, exact_products, float_products, look_ups
-from benchmarks.gpu_oracle import float_sums, some, table_sums, table_windows
 from benchmarks.layers import HEADLINE, Layer, resnet18
+from tests.gpu.gpu_oracle import float_sums, some, table_sums, table_windows
 
 U8, I8 = np.uint8, np.int8
 FLOAT32, TF32, FLOAT16 = "torch float32", "torch float32, TF32", "torch float16"

@@ -27,12 +27,12 @@ from benchmarks import gpu_cases, gpu_profile, gpu_report
 from benchmarks.gpu_cases import FULL, QUICK, Case, Sizes, Target, Work, cases
 from benchmarks.gpu_clock import LIMITS, Gpu, measure
 from benchmarks.gpu_limits import Limit, Rates, exact_products, float_products, look_ups, rates
-from benchmarks.gpu_oracle import some
 from benchmarks.layers import Layer, resnet18
 from benchmarks.timing import Timing
 from tests.cuda_emulator.device_arrays import DeviceArray
 from tests.cuda_emulator.emulated_runtime import HOPPER, EmulatedRuntime, compiler
 from tests.cuda_emulator.library import EmulatedLibrary
+from tests.gpu.gpu_oracle import some
 
 TINY = Sizes(
     *(20, 12, 8, 32, 3, 4096, 1, 2),

@@ -29,7 +29,7 @@ from axsim.engines.isa import NATIVE_IS_BUILT
 from axsim.engines.shapes.geometry import geometry
 from axsim.multipliers import FloatMultiplier, Multiplier
 from axsim.quantize import QuantParams, affine
-from benchmarks.gpu_oracle import float_sums, some, table_sums, table_windows
+from tests.gpu.gpu_oracle import float_sums, some, table_sums, table_windows
 
 Shape = tuple[int, int, int]  # M, K, N
 Types = tuple[type[Any], type[Any]]
