@@ -24,9 +24,9 @@ int16       sign and magnitude, up to 2**n - 1 (255)      refused
 
 with the bracket exact in integers. It is made float64 and multiplied by s_a, then by s_b (s_a s_b alone could
 overflow or vanish), and the bias added, each step rounded to float64; the result is rounded once to the
-operands' type (Jacob et al., CVPR 2018, doi 10.1109/CVPR.2018.00286). A padded pixel is a real 0, so it is ``z_a`` and goes through the
-table like any other operand, as it does in hardware. What ``a_quant`` and ``b_quant`` choose, for a circuit
-whose operand has n bits (8, if it has more):
+operands' type (Jacob et al., CVPR 2018, doi 10.1109/CVPR.2018.00286). A padded pixel is a real 0, so it is
+``z_a`` and goes through the table like any other operand, as it does in hardware. What ``a_quant`` and
+``b_quant`` choose, for a circuit whose operand has n bits (8, if it has more):
 
 ==================  =====================================  ===================================================
 quantisation        unsigned circuit                       signed circuit
