@@ -21,6 +21,11 @@ class Subject(NamedTuple):
     name: str = "the table"
 
     @property
+    def passes(self) -> int:
+        """How often factors multiply: once more for each operand whose sign stands beside its magnitude."""
+        return int(2 ** sum(dtype == np.int16 for dtype in (self.a_dtype, self.b_dtype)))
+
+    @property
     def types(self) -> str:
         """In words: "uint8 by int8"."""
         return f"{self.a_dtype} by {self.b_dtype}"

@@ -11,7 +11,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Mapping
-from functools import cache, partial
+from functools import partial
 from importlib.resources import files
 from typing import Any
 
@@ -21,12 +21,13 @@ from numpy.typing import NDArray
 from axsim.errors import TableError
 from axsim.multipliers.evoapprox import published_order
 from axsim.multipliers.integer import Multiplier
+from axsim.once import once
 from axsim.tables.product import ProductTable
 
 _FOLDER = files("axsim.multipliers")
 
 
-@cache
+@once
 def evoapprox_more() -> Mapping[str, Multiplier]:
     """The multipliers ``mul8u_*`` and ``mul8s_*`` of which axsim has tables and no circuits, by name.
 
@@ -49,7 +50,7 @@ def fingerprints() -> dict[str, str]:
     return found
 
 
-@cache
+@once
 def _library() -> Any:
     return json.loads((_FOLDER / "evoapprox8b_more.json").read_text(encoding="utf-8"))
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cache
 
 import numpy as np
 
 from axsim.multipliers import evoapprox, evoapprox_more
 from axsim.multipliers.families import FAMILIES
+from axsim.once import once
 from axsim.tables.product import ProductTable
 
 
@@ -24,7 +24,7 @@ def table_facts(table: ProductTable) -> dict[str, object]:
     }
 
 
-@cache
+@once
 def known_tables() -> dict[str, str]:
     """SHA-256 of the tables of built-in multipliers -> their names.
 

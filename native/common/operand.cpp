@@ -25,6 +25,20 @@ void interleave(const T *lines, std::size_t stride, std::size_t rows, T *to) {
     }
 }
 
+// What a short run is copied in: a call of memcpy takes longer than the run itself.
+template <class T>
+constexpr std::size_t kPiece = 16 / sizeof(T);
+
+// Copies `count` elements of memory that ends at `end`; up to a piece more are written.
+template <class T>
+void copy(const T *from, std::size_t count, const T *end, T *to) {
+    if (round_up(count, kPiece<T>) > static_cast<std::size_t>(end - from) || count > 4 * kPiece<T>) {
+        std::memcpy(to, from, count * sizeof(T));
+        return;
+    }
+    for (std::size_t i = 0; i < count; i += kPiece<T>) std::memcpy(to + i, from + i, 16);
+}
+
 template <class T>
 void clear(const Block &block, T *panel) {
     if (block.rows < block.width) std::fill(panel, panel + round_up(block.depth, kGroup<T>) * block.width, T{});
@@ -113,7 +127,7 @@ void PatchOperand<T>::pack(const Block &block, T *panel) const {
     // Pixels of one term are neighbours in the image but a group apart in the panel: first a line of each of a
     // group's terms, then all of them at once.
     constexpr std::size_t group = kGroup<T>, kLine = 1024;
-    T lines[group][kLine] = {};
+    T lines[group][kLine + kPiece<T>] = {};
     clear(block, panel);
     for (std::size_t r = 0; r < block.rows; r += kLine) {
         const std::size_t count = std::min(kLine, block.rows - r);
@@ -122,7 +136,7 @@ void PatchOperand<T>::pack(const Block &block, T *panel) const {
         for (std::size_t j = 0; j < block.depth; j += group) {
             for (std::size_t t = 0; t < std::min(group, block.depth - j); ++t, term.advance(shape_))
                 copy_term(block.batch, place, count, term, lines[t]);
-            interleave(lines[0], kLine, count, panel + j * block.width + r * group);
+            interleave(lines[0], kLine + kPiece<T>, count, panel + j * block.width + r * group);
         }
     }
 }
@@ -142,31 +156,43 @@ void PatchOperand<T>::copy_term(std::size_t group, const Place &place, std::size
     const T outside = 2 * term.channel < s.group_channels ? outside_ : second_outside_;
     const std::size_t left = first_at(0), right = first_at(static_cast<std::ptrdiff_t>(s.width));
 
-    std::size_t image = place.image, oy = place.oy, ox = place.ox;
+    const std::size_t area = s.height * s.width;
+    const T *const end_of_x = x_ + s.images * s.channels * area;
+    const T *plane = x_ + (place.image * s.channels + group * s.group_channels + term.channel) * area;
+    T piece[kPiece<T>];
+    std::fill(piece, piece + kPiece<T>, outside);
+    const auto fill = [&](T *to, std::size_t count) {  // up to a piece more
+        if (count == 0) return;
+        if (count > kPiece<T>)
+            std::fill(to, to + count, outside);
+        else
+            std::memcpy(to, piece, sizeof piece);
+    };
+
+    std::size_t oy = place.oy, ox = place.ox, y = oy * s.stride_y + term.ky * s.dilation_y;  // counted from the padding
     for (std::size_t r = 0; r < rows;) {  // one output row, or the part of it that is asked for, at a time
         const std::size_t end = std::min(s.out_width, ox + rows - r);
-        const std::ptrdiff_t y = static_cast<std::ptrdiff_t>(oy * s.stride_y + term.ky * s.dilation_y) -
-                                 static_cast<std::ptrdiff_t>(s.pad_top);
-        const bool inside = y >= 0 && y < static_cast<std::ptrdiff_t>(s.height);
+        const bool inside = y >= s.pad_top && y - s.pad_top < s.height;
         const std::size_t from = inside ? std::clamp(left, ox, end) : end,
                           until = inside ? std::clamp(right, from, end) : end;
         T *to = line + r - ox;  // output column 0
-        std::fill(to + ox, to + from, outside);
+        fill(to + ox, from - ox);
         if (from < until) {
-            const std::size_t plane = image * s.channels + group * s.group_channels + term.channel;
-            const T *read = x_ + (plane * s.height + static_cast<std::size_t>(y)) * s.width +
+            const T *read = plane + (y - s.pad_top) * s.width +
                             static_cast<std::size_t>(static_cast<std::ptrdiff_t>(from * s.stride_x) + shift);
             if (s.stride_x == 1)
-                std::memcpy(to + from, read, (until - from) * sizeof(T));
+                copy(read, until - from, end_of_x, to + from);
             else
                 for (std::size_t column = from; column < until; ++column, read += s.stride_x) to[column] = *read;
         }
-        std::fill(to + until, to + end, outside);
+        fill(to + until, end - until);
         r += end - ox;
         ox = 0;
+        y += s.stride_y;
         if (++oy == s.out_height) {
             oy = 0;
-            ++image;
+            y = term.ky * s.dilation_y;
+            plane += s.channels * area;
         }
     }
 }

@@ -6,19 +6,17 @@
 //
 //     all += bytes,  odd += bytes >> 8          so that the even bytes' sum is all - (odd << 8), modulo 2**16
 //
-// which holds 257 terms. Nothing here was ever timed: what follows are estimates, from published instruction timings.
+// which holds 257 terms.
 //
 // For 64 look-ups there are 12 instructions: 4 permutes, 4 additions and 2 products that stand for shifts, a mask
-// and its complement; and 4 loads. On Zen 4 a 512-bit instruction takes two of four pipes for a cycle, the complement
-// one: 23 / 4 = 5.75 cycles, of which 4 keep the two pipes that permute busy (products are made in the other two,
-// shifts are not). Its float32 products take 4 cycles for 64 at best. llvm-mca 19 has this loop at 6.3 cycles there,
-// and at 10.7 on Sapphire Rapids, whose one port that permutes takes two cycles for each. The interleaved columns of
-// packed.h take 1.5 to 2 cycles for 24 look-ups there, four to five for 64, but 500 to 1000 cycles to prepare 24
-// lanes of a term: so there only streams of a few hundred rows come here.
+// and its complement; and 4 loads. On an AMD processor with 64-byte registers (Zen 4 or 5, family "EPYC", measured in
+// processor time) they take 2.3 ns, where published instruction timings say 5.75 cycles. The interleaved columns of
+// packed.h take 0.58 ns for 24 look-ups of a row there, so 1.5 ns for 64, but 360 ns to prepare 24 lanes of a term. So
+// permutes are three times as fast for 128 rows and win below some 1100; longer streams do not come here. On Intel's
+// processors, whose one port that permutes takes two cycles for each, all this is estimated: nobody has measured it.
 //
 // Four terms' bytes could also be averaged, (x + y + 1) >> 1, before they are added up as 16-bit numbers, with sums
-// modulo 256 to make good the rounding: one instruction less, but 2.5 loads and 2 stores more. llvm-mca has it at
-// 5.8 and 10.3 cycles; Zen 4, which loads 64 bytes a cycle, would wait for the loads.
+// modulo 256 to make good the rounding: one instruction less, but 2.5 loads and 2 stores more.
 #include "lookup/kernels.h"
 
 #if defined(__AVX512VBMI__)
@@ -29,10 +27,11 @@
 namespace axsim {
 namespace {
 
-// As WideKernel has them, in nanoseconds on a 3 GHz core: to be measured where there is such a processor.
-constexpr double kLookups64 = 1.9, kLookups64Intel = 3.5;
-constexpr double kColumn = 1.5;             // to load a column
-constexpr double kArrange = 0.015;          // to arrange one operand
+// As WideKernel has them, in nanoseconds: measured on an AMD processor; for Intel's, an estimate.
+constexpr double kLookups64 = 2.27, kLookups64Intel = 3.5;
+constexpr double kColumn = 2.4;                                     // to load a column
+constexpr double kArrange = 0.05;                                   // to arrange one operand
+constexpr double kWide[2] = {360, 0.58}, kNarrow[2] = {170, 0.36};  // the interleaved kernels there, a term and a row
 constexpr std::size_t kMostBlocks = 4;      // registers of rows that share a loaded column: four sums of each
 constexpr std::size_t kChunk = 128;         // terms arranged at a time: 32 KiB, half of an L1 cache or more
 constexpr std::size_t kBytes = 64;          // rows in a register
@@ -167,6 +166,10 @@ KernelSet vbmi_set() {
     const double lookups64 = __builtin_cpu_is("intel") ? kLookups64Intel : kLookups64;
     KernelSet set = *avx512_kernels();
     set.name = "vbmi";
+    set.small.wide.per_term = kWide[0];
+    set.small.wide.per_row = kWide[1];
+    set.small.narrow.per_term = kNarrow[0];
+    set.small.narrow.per_row = kNarrow[1];
     set.small.brief = {kLanes, 0, kArrange, lookups64 / kBytes, kColumn, kBytes, permuted};
     return set;
 }

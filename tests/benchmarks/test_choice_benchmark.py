@@ -63,6 +63,7 @@ def test_all_engines_are_timed_with_all_instruction_sets(shape: Shape, circuit: 
     assert os.environ.get("AXSIM_ISA") == before
     assert problem.work.products == shape.layer.products(shape.batch)
     problem.check()
+    assert os.environ.get("AXSIM_ISA") == before
 
 
 def test_a_wrong_sum_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

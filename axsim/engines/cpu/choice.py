@@ -130,7 +130,7 @@ def choose(name: str, work: Work, subject: Subject) -> Sums:
         )
     if name == "auto" and work.products >= SMALL:
         known = known_form(*subject)
-        if known is not None and (compute_type := _compute_type(known, work)):
+        if known is not None and (compute_type := _compute_type(known, work, subject.passes)):
             return FactoredSums(factored, known, compute_type, select())
     return select(name)
 
@@ -138,13 +138,15 @@ def choose(name: str, work: Work, subject: Subject) -> Sums:
 def plan(name: str, work: Work, subject: Subject) -> Plan:
     """What ``choose("auto", ...)`` does for the multiplier called ``name``, and why."""
     form = known_form(*subject)
-    compute_type = _compute_type(form, work) if form is not None and work.products >= SMALL else ""
+    compute_type = (
+        _compute_type(form, work, subject.passes) if form is not None and work.products >= SMALL else ""
+    )
     looked_up = "native" if NATIVE_IS_BUILT else "reference"
     return Plan(
         f"{work.operation} through {name}: {subject.types}, {work.size}, up to {get_num_threads()} threads",
         tuple(_candidates(work, subject, form)),
         f"factored {compute_type}" if compute_type else looked_up,
-        _rule(form, work),
+        _rule(form, work, subject.passes),
     )
 
 
@@ -158,17 +160,20 @@ def usable(form: FactoredTable | None, work: Work) -> dict[str, Sums]:
     return found | {"reference": select("reference")}
 
 
-def _compute_type(form: FactoredTable, work: Work) -> str:
-    """What the factors' products are to be made in; empty where products are to be looked up."""
+def _compute_type(form: FactoredTable, work: Work, passes: int) -> str:
+    """What the factors' products are to be made in; empty where products are to be looked up.
+
+    ``passes``: how often factors multiply, as ``Subject.passes`` says.
+    """
     if not NATIVE_IS_BUILT:
         return "" if _obstacle(form, "float64", work) else "float64"
     if form.native_form is None:
         return ""
     looked_up, made = picoseconds(form.native_form, work)
-    return "native" if made < looked_up else ""
+    return "native" if passes * made < looked_up else ""
 
 
-def _rule(form: FactoredTable | None, work: Work) -> str:
+def _rule(form: FactoredTable | None, work: Work, passes: int) -> str:
     """What decides, in words."""
     if work.products < SMALL:
         return f"fewer than {SMALL} products are looked up (SMALL in {__name__})"
@@ -181,9 +186,9 @@ def _rule(form: FactoredTable | None, work: Work) -> str:
         return f"products are looked up: {_obstacle(form, 'native', work)}"
     looked_up, made = picoseconds(form.native_form, work)
     return (
-        f"factors are expected to take {made:.3g} ps a product with {product_isa()} kernels, look-ups "
-        f"{looked_up:.3g} ps with {native_isa()} ones: the constants of {__name__}, measured once on one "
-        "processor; their ratio decides"
+        f"factors are expected to take {passes * made:.3g} ps a product with {product_isa()} kernels, "
+        f"look-ups {looked_up:.3g} ps with {native_isa()} ones: the constants of {__name__}, measured once on "
+        "one processor; their ratio decides"
     )
 
 

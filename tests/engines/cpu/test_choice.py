@@ -155,6 +155,7 @@ def test_more_exact_products_never_make_factors_the_choice(
 def test_what_was_called_before_changes_no_choice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """And nothing is measured or written."""
     monkeypatch.setenv("AXSIM_CACHE_DIR", str(tmp_path))
+    monkeypatch.delenv("AXSIM_ISA", raising=False)
     subjects = [subject(name) for name in ("exact8", "1446", "JQQ", "2P7", "GS2", "KEM", "L40")]
     works = [BIG, Work(1, 256, 256, 256), Work(1, 4096, 576, 64), Work(64, 4096, 9, 1, 3, True)]
 
