@@ -3,10 +3,12 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := $(VENV)/.packages
-INSTALLED := $(VENV)/.installed
+# An installed package knows its modules: it is installed again where one came, went or moved.
+MODULES := $(shell find axsim -name '*.py' | LC_ALL=C sort | cksum | cut -d ' ' -f 1)
+INSTALLED := $(VENV)/.installed-$(MODULES)
 JOBS := $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 
-.PHONY: demo test lint sanitize tables bench build clean
+.PHONY: demo test lint docs sanitize tables bench build clean
 
 demo: $(INSTALLED)
 	$(BIN)/axsim demo
@@ -17,7 +19,15 @@ test: $(INSTALLED)
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/clang-format --dry-run -Werror native/*/*.cpp native/*/*.h
 	$(BIN)/mypy
+	$(BIN)/python tools/check_stubs.py
+
+# The pages and the API from the docstrings, as a site that loads nothing from elsewhere. A warning is an error.
+SITE := build/site
+docs: $(INSTALLED)
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs $(SITE)
+	! grep --recursive --include='*.html' -E '<(script|link|img)[^>]*(src|href)="(https?:)?//' $(SITE)
 
 # The tests of the engines with a compiled module that reports bad memory accesses and undefined behaviour. (Leaks are not
 # looked for: Python leaves memory behind. Races are: tests/native/test_all_sources.py compiles for that. And a child

@@ -2,13 +2,50 @@
 
 from __future__ import annotations
 
+import os
+from functools import partial
+from typing import Any
+
 
 class NetlistError(ValueError):
     """A netlist that is not a combinational circuit: a cycle, an undriven net, a bus of the wrong width."""
 
 
-class BlifError(NetlistError):
-    """A BLIF text that cannot be read; the message names the line."""
+class NetlistFileError(NetlistError):
+    """A text that cannot be read as a circuit; the message starts with ``file:line:column:``.
+
+    Args:
+        what: what came and what was expected.
+        path: the file's name, or what the text is called where there is no file. Default: not told yet.
+        line, column: where, counted from 1. Default: not told, as for something that is missing.
+
+    Attributes:
+        what, path, line, column: as given.
+
+    >>> str(NetlistFileError("'?' came, a number was expected", path="mul.v", line=3, column=14))
+    "mul.v:3:14: '?' came, a number was expected"
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        path: str | os.PathLike[str] | None = None,
+        line: int | None = None,
+        column: int | None = None,
+    ) -> None:
+        self.what, self.line, self.column = what, line, column
+        self.path = None if path is None else os.fspath(path)
+        place = [str(part) for part in (self.path, line, column) if part is not None]
+        super().__init__(f"{':'.join(place)}: {what}" if place else what)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        make = partial(type(self), path=self.path, line=self.line, column=self.column)
+        return make, (self.what,)
+
+
+class BlifError(NetlistFileError):
+    """A BLIF text that cannot be read."""
 
 
 class TableError(ValueError):

@@ -4,9 +4,58 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
+import warnings
 from pathlib import Path
 
 CACHE_VARIABLE = "AXSIM_CACHE_DIR"
+
+_warned: set[str] = set()
+
+
+def read_regular(path: str | os.PathLike[str], most: int) -> bytes:
+    """The bytes of a regular file, or of what a link to one leads to.
+
+    Anything else that may stand in its place is refused without waiting or reading: a pipe would hang, a
+    device never end.
+
+    Raises:
+        OSError: the file cannot be read, is no regular file, or has more than ``most`` bytes; ``strerror``
+            says which.
+
+    >>> read_regular("/dev/zero", 100)
+    Traceback (most recent call last):
+        ...
+    OSError: [Errno 22] it is no regular file: '/dev/zero'
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe is opened without waiting
+    with open(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        if why := _unfit(found, most):
+            raise OSError(22, why, os.fspath(path))
+        return file.read(found.st_size)
+
+
+def is_regular(path: str | os.PathLike[str], most: int) -> bool:
+    """Whether a regular file of 1 to ``most`` bytes stands there, or a link to one."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return False
+    return found.st_size > 0 and not _unfit(found, most)
+
+
+def _unfit(found: os.stat_result, most: int) -> str:
+    if not stat.S_ISREG(found.st_mode):
+        return "it is no regular file"
+    return f"it has {found.st_size} bytes, more than {most}" if found.st_size > most else ""
+
+
+def warn_once(about: str, message: str) -> None:
+    """A RuntimeWarning, the first time in a process that there is one about this."""
+    if about not in _warned:
+        _warned.add(about)
+        warnings.warn(message, RuntimeWarning, stacklevel=3)
 
 
 def replace_file(path: str | os.PathLike[str], data: bytes) -> Path:
@@ -55,10 +104,15 @@ def check_folder(path: str | os.PathLike[str], name: str = "path") -> Path:
     return path
 
 
-def cache_directory() -> Path:
-    """The folder that AXSIM_CACHE_DIR names, or else ``platformdirs.user_cache_dir("axsim")``."""
-    if chosen := os.environ.get(CACHE_VARIABLE):
-        return Path(chosen).expanduser()
+def cache_directory() -> Path | None:
+    """The folder that AXSIM_CACHE_DIR names, or else ``platformdirs.user_cache_dir("axsim")``.
+
+    None where that would be in the home folder of a user who has none (HOME is not set, and the password
+    file does not know the user).
+    """
     import platformdirs
 
-    return Path(platformdirs.user_cache_dir("axsim"))
+    try:
+        return Path(os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("axsim")).expanduser()
+    except RuntimeError:
+        return None

@@ -6,13 +6,18 @@ from.
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from axsim.arrays import as_array
+
 Float = NDArray[np.float64]
+
+_TINY = float(np.finfo(np.float64).tiny)
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,10 +27,12 @@ class QuantParams:
     Attributes:
         scale: float64, positive; without axes, or (channels,) if there is an ``axis``.
         zero_point: int64 of the same shape, from qmin to qmax.
-        qmin, qmax: the integers in use. They decide the dtype: int8 if qmin < 0, else uint8.
+        qmin, qmax: the integers in use. They decide the dtype: uint8 if qmin is 0, int8 if both fit it, else
+            int16 (a sign beside 8 bits of magnitude, -255 to 255).
         axis: the axis of the array whose entries have parameters of their own; None: one pair for all.
 
     Raises:
+        TypeError: ``qmin``, ``qmax`` or ``axis`` is not an integer; -128.0 is none.
         ValueError: a scale is not a positive, finite number; a zero point or the range does not fit 8 bits;
             or the shapes differ.
 
@@ -42,7 +49,10 @@ class QuantParams:
     def __init__(
         self, scale: ArrayLike, zero_point: ArrayLike, qmin: int, qmax: int, axis: int | None = None
     ) -> None:
-        scales, zeros = np.array(scale, np.float64), np.array(zero_point)
+        scales = np.array(as_array("scale", scale), np.float64)
+        zeros = np.array(as_array("zero_point", zero_point))
+        qmin, qmax = whole("qmin", qmin), whole("qmax", qmax)
+        axis = None if axis is None else whole("axis", axis)
         if zeros.dtype.kind not in "iu":
             raise ValueError(f"zero_point is {zero_point!r}, expected integers")
         if scales.shape != zeros.shape or scales.ndim != (axis is not None):
@@ -52,10 +62,8 @@ class QuantParams:
             )
         if not (np.isfinite(scales) & (scales > 0)).all():
             raise ValueError(f"scale is {scale!r}, expected positive, finite numbers")
-        if not (-128 <= qmin <= 0 < qmax <= (127 if qmin < 0 else 255)):
-            raise ValueError(
-                f"qmin={qmin}, qmax={qmax}: expected a range in 0 to 255 or in -128 to 127, with 0"
-            )
+        if not -255 <= qmin <= 0 < qmax <= 255:
+            raise ValueError(f"qmin={qmin}, qmax={qmax}: expected a range in -255 to 255, with 0")
         if not ((qmin <= zeros) & (zeros <= qmax)).all():
             raise ValueError(f"zero_point is {zero_point!r}, expected {qmin} to {qmax}")
         zeros = zeros.astype(np.int64)
@@ -67,8 +75,8 @@ class QuantParams:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The integers' dtype: int8 or uint8."""
-        return np.dtype(np.int8 if self.qmin < 0 else np.uint8)
+        """The integers' dtype: uint8, int8 or int16."""
+        return integer_dtype(self.qmin, self.qmax)
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,7 @@ class Rule:
 
     Attributes:
         centred: the zero point is 0, as ``axsim.quantize.symmetric`` makes it; else as ``affine`` does.
-        qmin, qmax: the integers in use; int8 if qmin < 0, else uint8.
+        qmin, qmax: the integers in use, as in ``QuantParams``.
         bits: their width.
     """
 
@@ -94,20 +102,31 @@ class Rule:
     @classmethod
     def symmetric(cls, bits: int) -> Rule:
         """As ``axsim.quantize.symmetric``."""
-        qmax = integer_range(bits, True)[1]
+        qmax = symmetric_limit(bits)
         return cls(True, -qmax, qmax, bits)
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The integers' dtype."""
-        return np.dtype(np.int8 if self.qmin < 0 else np.uint8)
+        """The integers' dtype: uint8, int8 or int16."""
+        return integer_dtype(self.qmin, self.qmax)
 
-    def params(self, low: Float, high: Float) -> QuantParams:
-        """The parameters for numbers from ``low`` to ``high``, float64 without axes."""
-        low, high = np.minimum(low, 0.0), np.maximum(high, 0.0)
+    def numbers(self, low: float, high: float) -> tuple[float, int]:
+        """Scale and zero point for numbers from ``low`` to ``high``, those of ``affine`` or ``symmetric``.
+
+        >>> Rule.affine(8, signed=False).numbers(-2.0, 13.9375), Rule.symmetric(9).numbers(-2.0, 0.5)
+        ((0.0625, 32), (0.00784313725490196, 0))
+        """
+        low, high = min(low, 0.0), max(high, 0.0)
+        levels = self.qmax - self.qmin
+        scale = max(-low, high) / self.qmax if self.centred else high / levels - low / levels
+        scale = max(scale, _TINY) if scale else 1.0
         if self.centred:
-            return symmetric_params(np.maximum(-low, high), self.bits, axis=None)
-        return affine_params(low, high, self.bits, signed=self.qmin < 0, axis=None)
+            return scale, 0
+        return scale, min(max(round(self.qmin - low / scale), self.qmin), self.qmax)
+
+    def params(self, low: float, high: float) -> QuantParams:
+        """The parameters for numbers from ``low`` to ``high``."""
+        return QuantParams(*self.numbers(low, high), self.qmin, self.qmax)
 
 
 def affine_params(low: Float, high: Float, bits: int, *, signed: bool, axis: int | None) -> QuantParams:
@@ -131,7 +150,7 @@ def affine_params(low: Float, high: Float, bits: int, *, signed: bool, axis: int
 
 def symmetric_params(magnitude: Float, bits: int, *, axis: int | None) -> QuantParams:
     """The range from ``-magnitude`` to ``magnitude`` with 0 in the middle; arguments as ``affine_params``."""
-    qmax = integer_range(bits, True)[1]
+    qmax = symmetric_limit(bits)
     scale = _safe_scale(magnitude / qmax)
     return QuantParams(scale, np.zeros(scale.shape, np.int64), -qmax, qmax, axis)
 
@@ -154,9 +173,25 @@ def along(values: NDArray[Any], params: QuantParams, array: Any, name: str) -> N
 
 def checked_axis(name: str, array: Any, axis: int) -> int:
     """The axis, counted from the front; ValueError if the array, called ``name``, has it not."""
+    axis = whole("axis", axis)
     if not -array.ndim <= axis < array.ndim:
         raise ValueError(f"axis is {axis}, but {name} has shape {array.shape}")
     return axis % int(array.ndim)
+
+
+def whole(name: str, value: Any) -> int:
+    """The argument ``name`` as an int.
+
+    Raises:
+        TypeError: it is not an integer.
+
+    >>> whole("bits", np.int64(8))
+    8
+    """
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} is {value!r}, expected an integer") from None
 
 
 def not_finite(name: str) -> ValueError:
@@ -166,11 +201,25 @@ def not_finite(name: str) -> ValueError:
 
 def integer_range(bits: int, signed: bool) -> tuple[int, int]:
     """The least and the greatest integer of that width; ValueError for a width that is not 1 to 8."""
+    bits = whole("bits", bits)
     if not 1 + signed <= bits <= 8:
         raise ValueError(f"bits is {bits}, expected {1 + signed} to 8")
     return (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
 
 
+def symmetric_limit(bits: int) -> int:
+    """The greatest magnitude of so many bits, one of them the sign; ValueError for other than 2 to 9."""
+    bits = whole("bits", bits)
+    if not 2 <= bits <= 9:
+        raise ValueError(f"bits is {bits}, expected 2 to 9: a sign and up to 8 bits of magnitude")
+    return (1 << (bits - 1)) - 1
+
+
+def integer_dtype(qmin: int, qmax: int) -> np.dtype[Any]:
+    """The dtype of integers of a range in -255 to 255: uint8, int8 or int16."""
+    return np.dtype(np.uint8 if qmin == 0 else np.int8 if qmin >= -128 and qmax <= 127 else np.int16)
+
+
 def _safe_scale(scale: Float) -> Float:
     """1 for an empty range, and never subnormal: dividing by it must not lose digits or overflow."""
-    return np.where(scale == 0, 1.0, np.maximum(scale, np.finfo(np.float64).tiny))
+    return np.where(scale == 0, 1.0, np.maximum(scale, _TINY))

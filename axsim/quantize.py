@@ -18,6 +18,7 @@ import numpy as np
 
 from axsim.engines.backend import accept
 from axsim.engines.protocols import Array, Backend
+from axsim.entrance import entrance
 from axsim.quantization import (
     Float,
     QuantParams,
@@ -33,6 +34,7 @@ __all__ = ["QuantParams", "affine", "dequantize", "quantize", "symmetric"]
 Method = Literal["minmax", "percentile"]
 
 
+@entrance
 def affine(
     x: Any,
     bits: int = 8,
@@ -72,6 +74,7 @@ def affine(
     return affine_params(low, high, bits, signed=signed, axis=axis)
 
 
+@entrance
 def symmetric(
     x: Any,
     bits: int = 8,
@@ -81,7 +84,7 @@ def symmetric(
     *,
     name: str = "x",
 ) -> QuantParams:
-    """Symmetric parameters for ``x``: zero point 0, int8 integers up to ``2**(bits - 1) - 1`` in magnitude.
+    """Symmetric parameters for ``x``: zero point 0, integers up to ``2**(bits - 1) - 1`` in magnitude.
 
     ``s = max |x| / (2**(bits - 1) - 1)``. Arguments and errors as :func:`affine`; "percentile" takes the
     ``percentile``-th percentile of ``|x|``.
@@ -103,6 +106,7 @@ def symmetric(
     return symmetric_params(high, bits, axis=axis)
 
 
+@entrance
 def quantize(x: Any, params: QuantParams, *, name: str = "x") -> Any:
     """``clip(round_half_even(x / s) + z, qmin, qmax)`` of a float array: ``params.dtype``, shaped like ``x``.
 
@@ -121,6 +125,7 @@ def quantize(x: Any, params: QuantParams, *, name: str = "x") -> Any:
         return accepted.wrap(accepted.backend.integers(name, accepted.arrays[0], params))
 
 
+@entrance
 def dequantize(q: Any, params: QuantParams) -> Any:
     """``s * (q - z)`` of integers that ``params`` made: float64, shaped like ``q``.
 

@@ -127,7 +127,7 @@ def choice(operation: Operation, name: str, engine: str) -> str:
 
 
 def summary(rows: list[Row]) -> dict[str, Any]:
-    """The geometric mean over the circuits at 1024^3, and how good the planner's choices were."""
+    """The geometric mean over the circuits at 1024^3, and how near to the fastest engine auto comes."""
     found: dict[str, Any] = {}
     for threads in sorted({r["threads"] for r in rows}):
         here = [r for r in rows if r["threads"] == threads]

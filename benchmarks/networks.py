@@ -3,10 +3,10 @@
     python -m benchmarks.networks [--quick] [--out DIR]
 
 Runs the layers of LeNet-5, AlexNet and ResNet-18 (32 and 224 pixels) one after the other, each with random
-activations and weights in float32 that axsim quantises, and sums their times; what lies between the layers
-(rectifiers, pooling) is left out on both sides. Prints images a second on one thread and on all, and writes
-networks.json and networks.png: how much longer than torch's float32 each layer takes. Some of the outputs of
-every layer are compared with the reference engine's first.
+activations in float32 that axsim quantises and weights that are prepared, and sums their times; what lies
+between the layers (rectifiers, pooling) is left out on both sides. Prints images a second on one thread and
+on all, and writes networks.json and networks.png: how much longer than torch's float32 each layer takes. Some
+of the outputs of every layer are compared with the reference engine's first.
 """
 
 from __future__ import annotations

@@ -48,9 +48,9 @@ class Operation:
         return cls(layer, inputs, random.integers(0, 256, layer.w_shape, np.uint8))
 
     def through(self, mult: str, engine: str = "auto") -> Call:
-        """A call that computes the layer with a multiplier."""
-        inputs = itertools.cycle(self.inputs)
-        return lambda: self._through(next(inputs), self.weights, mult, engine=engine)
+        """A call that computes the layer with a multiplier; its weights are prepared before."""
+        inputs, weights = itertools.cycle(self.inputs), self._prepared(mult)
+        return lambda: self._through(next(inputs), weights, mult, engine=engine)
 
     def check(self, mult: str, engine: str = "auto") -> None:
         """Compare a part of the outputs with the reference engine's.
@@ -59,7 +59,7 @@ class Operation:
             AssertionError: an output differs.
         """
         x, w, layer = self.inputs[0], self.weights, self.layer
-        out = self._through(x, w, mult, engine=engine)
+        out = self._through(x, self._prepared(mult), mult, engine=engine)
         options: dict[str, Any] = {"engine": "reference"}
         quantised = x.dtype == np.float32 and isinstance(axsim.get(mult), axsim.Multiplier)
         if quantised:  # a part as the whole was
@@ -85,7 +85,11 @@ class Operation:
             found[INT8] = int8
         return found
 
-    def _through(self, x: Array, w: Array, mult: str, **options: Any) -> Any:
+    def _prepared(self, mult: str) -> axsim.Prepared:
+        operation = "conv2d" if self.layer.kernel else "matmul"
+        return axsim.prepare(self.weights, mult, operation=operation, groups=self.layer.groups)
+
+    def _through(self, x: Array, w: Array | axsim.Prepared, mult: str, **options: Any) -> Any:
         layer = self.layer
         if not layer.kernel:
             return axsim.matmul(x, w, mult, **options)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
@@ -59,7 +60,7 @@ def interleaved(
         for name, call in calls.items():
             if not (taken[name] and taken[name][0] > long):
                 taken[name].append(_settled(call))
-    return {name: _timing(times) for name, times in taken.items()}
+    return {name: timing_of(times) for name, times in taken.items()}
 
 
 def _settled(call: Callable[[], object]) -> float:
@@ -77,7 +78,8 @@ def _seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def _timing(times: list[float]) -> Timing:
+def timing_of(times: list[float]) -> Timing:
+    """Median and quartiles of the seconds that calls took."""
     if len(times) == 1:
         return Timing(times[0], times[0], times[0], 1)
     lower, median, upper = statistics.quantiles(times, n=4, method="inclusive")
@@ -92,17 +94,26 @@ def how(quick: bool) -> dict[str, Any]:
 @contextmanager
 def threads_set_to(count: int) -> Iterator[None]:
     """The same number of threads for axsim and torch, and no more for NumPy's BLAS."""
-    axsim.set_num_threads(count)
     if torch := torch_or_none():
         before = torch.get_num_threads()
         torch.set_num_threads(count)
+    try:
+        with own_threads_set_to(count):
+            yield
+    finally:
+        if torch:
+            torch.set_num_threads(before)
+
+
+@contextmanager
+def own_threads_set_to(count: int) -> Iterator[None]:
+    """The same without torch, which is then not loaded."""
+    axsim.set_num_threads(count)
     try:
         with limited_threads():
             yield
     finally:
         axsim.set_num_threads(None)
-        if torch:
-            torch.set_num_threads(before)
 
 
 def torch_or_none() -> Any:
@@ -116,7 +127,7 @@ def torch_or_none() -> Any:
 
 def machine() -> dict[str, Any]:
     """What the figures depend on: processor, instruction set in use, cores, load, versions, date."""
-    torch = torch_or_none()
+    torch = version("torch") if find_spec("torch") is not None else "none"
     return {
         "cpu": cpu_name(),
         "cores": len(os.sched_getaffinity(0)),
@@ -125,6 +136,6 @@ def machine() -> dict[str, Any]:
         "blas": [f"{b['internal_api']} {b['version']} {b.get('architecture', '')}" for b in blas_libraries()],
         "load_average": list(os.getloadavg()),
         "system": platform.platform(),
-        "versions": {**versions(), "torch": torch.__version__ if torch else "none"},
+        "versions": {**versions(), "torch": torch},
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -53,6 +53,24 @@ def multipliers() -> dict[str, FloatMultiplier]:
     ):
         name = f"{fmt.name} published {type(published).__name__}"
         made[name] = FloatMultiplier(name, published, fmt, "published", "truncate", positive)
+    # Operands that are cut off, as in axbf16, through each kind of significand multiplier and normaliser.
+    small = SpecialValues(1e-36, "all-positive", "flush", 2.0**-125)
+    for fmt, cut in (
+        (BFLOAT16, Segmented(8, ax_fpm_table)),
+        (BFLOAT16, exact(8)),
+        (FloatFormat(8, 15), ax_fpm(16)),
+    ):
+        for normaliser, special in (
+            ("published", small),
+            ("leading-one", small),
+            ("leading-one", SpecialValues()),
+        ):
+            if normaliser == "published" and cut.bounds[0] < 1 << (2 * cut.bits - 1):
+                continue
+            name = f"{fmt.name} cut off {type(cut).__name__} {cut.bounds[1]} {normaliser} {special.underflow}"
+            made[name] = FloatMultiplier(
+                name, cut, fmt, normaliser, "truncate", special, operand_rounding="truncate"
+            )
     return made
 
 

@@ -141,7 +141,7 @@ def test_other_types_are_refused(x: Any) -> None:
     [
         (lambda: affine(np.zeros(3), bits=9), "bits is 9"),
         (lambda: affine(np.zeros(3), bits=0), "bits is 0"),
-        (lambda: symmetric(np.zeros(3), bits=1), "bits is 1, expected 2 to 8"),
+        (lambda: symmetric(np.zeros(3), bits=1), "bits is 1, expected 2 to 9"),
         (lambda: affine(np.zeros(3), method="median"), "method is 'median'"),
         (lambda: affine(np.zeros(3), percentile=50), "percentile is 50"),
         (lambda: affine(np.zeros(3), axis=1), r"axis is 1, but x has shape \(3,\)"),
@@ -154,7 +154,9 @@ def test_other_types_are_refused(x: Any) -> None:
         (lambda: QuantParams(np.nan, 0, 0, 255), "scale is nan"),
         (lambda: QuantParams(1.0, 0.5, 0, 255), "zero_point is 0.5, expected integers"),
         (lambda: QuantParams(1.0, 256, 0, 255), "zero_point is 256"),
-        (lambda: QuantParams(1.0, 0, -1, 200), "qmin=-1, qmax=200"),
+        (lambda: QuantParams(1.0, 0, -1, 256), "qmin=-1, qmax=256"),
+        (lambda: QuantParams(1.0, 0, -256, 200), "qmin=-256, qmax=200"),
+        (lambda: symmetric(np.zeros(3), bits=10), "bits is 10, expected 2 to 9"),
         (lambda: QuantParams(1.0, 0, 3, 200), "qmin=3"),
         (lambda: QuantParams([1.0], 0, 0, 255), "expected no axes"),
         (lambda: QuantParams([1.0], [0, 0], 0, 255, axis=0), "expected one axis each"),
@@ -176,3 +178,26 @@ def test_params_cannot_be_changed() -> None:
         params.scale[0] = 2
     with pytest.raises(AttributeError):
         params.qmin = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("qmin", lambda: QuantParams(0.1, 0, -128.0, 127)),
+        ("qmax", lambda: QuantParams(0.1, 0, -128, 127.0)),
+        ("qmin", lambda: QuantParams(0.1, 0, "0", 127)),
+        ("axis", lambda: QuantParams([0.1], [0], 0, 255, 0.0)),
+        ("bits", lambda: affine(np.ones(3), 8.0)),
+        ("bits", lambda: symmetric(np.ones(3), np.float64(8))),
+        ("axis", lambda: affine(np.ones(3), axis=0.0)),
+    ],
+)
+def test_what_is_no_integer_is_refused(name: str, call: Any) -> None:
+    with pytest.raises(TypeError, match=f"^{name} is .*expected an integer"):
+        call()
+
+
+def test_numpys_integers_are_integers() -> None:
+    params = QuantParams(np.float32(0.5), np.int8(0), np.int64(-128), np.array(127), None)
+    assert (params.qmin, params.qmax, type(params.qmin), type(params.qmax)) == (-128, 127, int, int)
+    assert quantize(np.ones(2), params).tolist() == [2, 2]

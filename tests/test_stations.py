@@ -17,8 +17,8 @@ import axsim
 PACKAGE = Path(axsim.__file__).parent
 # Parts in one line do not import each other.
 ROW = (
-    ("_native", "arrays", "errors", "files", "progress", "threads"),
-    ("results", "quantization"),
+    ("_native", "arrays", "errors", "files", "forks", "once", "progress", "threads"),
+    ("results", "quantization", "entrance"),
     ("circuits",),
     ("tables",),
     ("multipliers",),

@@ -44,6 +44,11 @@ class Builder:
         self._known: dict[tuple[int, int, int], int] = {}  # gate -> the first net that computes it
         self._luts: dict[tuple[tuple[int, ...], int, int, int], int] = {}  # truth table and nets -> net
 
+    @property
+    def n_gates(self) -> int:
+        """Number of gates so far, those included that no output will depend on."""
+        return len(self._gates)
+
     def input(self, name: str, width: int) -> list[int]:
         """Declare an input bus and return its nets, least significant bit first.
 
@@ -68,6 +73,12 @@ class Builder:
         gates = np.array(self._gates, np.int32).reshape(-1, 3)
         ops, sources = gates[:, 0].astype(np.uint8), gates[:, 1:]
         return Netlist(self._name, self._inputs, self._outputs, ops, sources, self._signed).prune()
+
+    def part(self, net: int) -> Netlist:
+        """Return the circuit of one net alone, as its output ``p``, of all inputs."""
+        gates = np.array(self._gates, np.int32).reshape(-1, 3)
+        ops, sources = gates[:, 0].astype(np.uint8), gates[:, 1:]
+        return Netlist(self._name, self._inputs, {"p": (net,)}, ops, sources, self._signed).prune()
 
     def raw_gate(self, op: int, x: int, y: int) -> int:
         """Add a gate exactly as given, without simplification, and return its net."""

@@ -60,6 +60,9 @@ def broken_array(bits: int, h: int, v: int) -> Netlist:
     for efficient VLSI implementation of soft-computing applications, IEEE TCAS-I 57(4), 2010,
     doi 10.1109/TCSI.2009.2027626.
 
+    Which operand has the rows is a convention: ariths-gen's broken array multiplier (horizontal cut h,
+    vertical cut v) has bits of b there, and is this one with operands exchanged, ``bam8_h2_v4~`` by name.
+
     ``bits`` is 1 to 32, ``h`` 0 to ``bits``, ``v`` 0 to ``2 * bits - 1``; ValueError otherwise.
 
     >>> broken_array(4, 1, 3)(15, 15)  # 208, less a0b3

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from axsim.arrays import as_array
 from axsim.circuits.operands import MAX_WIDTH, decode, encode, operand_range
 from axsim.errors import NetlistError
 
@@ -79,6 +80,8 @@ class Netlist:
             * x + y)) & 1``. An inverter is op 3, with constant 0 as its second input.
         sources: (G, 2) integers, the nets x and y of each gate; each less than the gate's own net number.
         signed: all buses hold two's complement numbers. Default: unsigned.
+        chosen_operands: names of the left and the right operand, where they are not those that
+            :attr:`operands` finds.
 
     Raises:
         NetlistError: if a part has the wrong shape or range, or a gate reads a net that comes after it.
@@ -94,6 +97,7 @@ class Netlist:
     ops: NDArray[np.uint8]
     sources: NDArray[np.int32]
     signed: bool = False
+    chosen_operands: tuple[str, str] | None = None
 
     def __post_init__(self) -> None:
         _check_names(self.name, [*self.inputs, *self.outputs])
@@ -118,6 +122,10 @@ class Netlist:
         for name, nets in outputs.items():
             if not 1 <= len(nets) <= MAX_WIDTH:
                 raise NetlistError(f"{self.name}: {name!r} has {len(nets)} bits; expected 1 to {MAX_WIDTH}")
+        if self.chosen_operands is not None and sorted(self.chosen_operands) != sorted(inputs):
+            raise NetlistError(
+                f"{self.name}: operands {self.chosen_operands} chosen; the input buses are {list(inputs)}"
+            )
         for array in (ops, sources):
             array.setflags(write=False)
         for field, value in [
@@ -131,7 +139,8 @@ class Netlist:
     def __reduce__(self) -> tuple[Any, ...]:
         # Mapping proxies cannot be pickled, and NumPy forgets the read-only flag: build it anew.
         inputs, outputs = dict(self.inputs), dict(self.outputs)
-        return Netlist, (self.name, inputs, outputs, self.ops, self.sources, self.signed)
+        fields = (self.name, inputs, outputs, self.ops, self.sources, self.signed, self.chosen_operands)
+        return Netlist, fields
 
     @property
     def n_gates(self) -> int:
@@ -147,11 +156,13 @@ class Netlist:
     def operands(self) -> tuple[str, str]:
         """Names of the left and right operand of a two-operand circuit.
 
-        They are the input buses in order, or a and b if they bear those names. NetlistError if the circuit
-        has not exactly two input buses.
+        They are those that were chosen, else a and b if the input buses bear those names, else the input
+        buses in order. NetlistError if the circuit has not exactly two input buses.
         """
         if len(self.inputs) != 2:
             raise NetlistError(f"{self.name}: two input buses are needed, there are {list(self.inputs)}")
+        if self.chosen_operands is not None:
+            return self.chosen_operands
         left, right = self.inputs
         return ("a", "b") if {left, right} == {"a", "b"} else (left, right)
 
@@ -295,7 +306,7 @@ class Netlist:
         kept = alive[first:]
         outputs = {name: tuple(number[list(nets)].tolist()) for name, nets in self.outputs.items()}
         sources_kept = number[self.sources[kept]]
-        return Netlist(self.name, self.inputs, outputs, self.ops[kept], sources_kept, self.signed)
+        return replace(self, outputs=outputs, ops=self.ops[kept], sources=sources_kept)
 
 
 def _check_names(name: str, buses: list[str]) -> None:
@@ -311,7 +322,7 @@ def _check_names(name: str, buses: list[str]) -> None:
 
 def _integers(what: str, values: ArrayLike, shape: tuple[int, ...], low: int, high: int) -> NDArray[Any]:
     """``values`` as an array of integers from low to high; a length of -1 in ``shape`` is any."""
-    array = np.asarray(values)
+    array = as_array(what, values)
     if array.size == 0:
         array = np.zeros((0, *shape[1:]), np.int64)  # an empty list has no integer dtype of its own
     if array.dtype.kind not in "iu":

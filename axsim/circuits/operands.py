@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from axsim.arrays import as_array
+
 MAX_WIDTH = 64
 """Widest bus, in bits: values travel as 64-bit integers."""
 
@@ -27,7 +29,7 @@ def as_integers(name: str, values: ArrayLike, width: int, signed: bool = False) 
     Raises TypeError for anything but integers (booleans and floats included) and ValueError for a value
     out of range; both name the operand.
     """
-    array = np.asarray(values)
+    array = as_array(name, values)
     if array.dtype.kind not in "iu":
         raise TypeError(f"operand {name!r} must be integers, not {array.dtype}; cast it, e.g. x.astype(int)")
     if array.size:

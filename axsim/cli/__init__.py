@@ -1,8 +1,8 @@
-"""The command line: ``axsim list``, ``info``, ``plot``, ``build``, ``doctor`` and ``demo``."""
+"""The command line: ``axsim list``, ``info``, ``import``, ``build`` ...; a file for each group of them."""
 
 from __future__ import annotations
 
-from axsim.cli import machine, multipliers, tables
+from axsim.cli import files, machine, multipliers, tables
 from axsim.cli.app import app
 
-__all__ = ["app", "machine", "multipliers", "tables"]
+__all__ = ["app", "files", "machine", "multipliers", "tables"]

@@ -86,6 +86,11 @@ def _blas() -> str:
 
 def _cache() -> str:
     directory = cache_directory()
+    if directory is None:
+        return (
+            f"none, for want of a home folder, unless {CACHE_VARIABLE} names one: GPU kernels are compiled "
+            "anew in every process"
+        )
     chosen = f", from {CACHE_VARIABLE}" if os.environ.get(CACHE_VARIABLE) else ""
     there: Path = next(p for p in (directory, *directory.absolute().parents) if p.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from axsim.cli.app import Name, app, find, plain_errors
+from axsim.cli.app import Name, Operands, Signed, app, find, plain_errors
 
 if TYPE_CHECKING:
     from axsim.tables.metrics import Figure
@@ -58,20 +58,36 @@ def list_command() -> None:
 
 @app.command()
 @plain_errors
-def info(name: Name) -> None:
+def info(name: Name, signed: Signed = None, operands: Operands = None) -> None:
     """Show what is known about a multiplier: error figures beside the published ones, cost, operand order."""
     from axsim.multipliers import FloatMultiplier
+    from axsim.multipliers.float_costs import published_costs
     from axsim.results import print_table
     from axsim.tables.metrics import PUBLISHED_LABELS, compare
 
-    m = find(name)
+    m = find(name, signed, operands)
     if isinstance(m, FloatMultiplier):
         print(m.describe())
+        for cost in published_costs(m.name):
+            print(f"  published     {cost}")
         return
     print(f"{m.name}: {m.a_bits}x{m.b_bits} bits, {'signed' if m.signed else 'unsigned'}")
     if m.aliases:
         print(f"  also called   {', '.join(m.aliases)}")
     print("  operand order a is the left operand (activations), b the right one (weights): table[a, b]")
+    if m.reading is not None:
+        print("\n".join(f"  {sentence}" for sentence in m.reading.sentences()))
+    elif m.operand_order:
+        print(f"                {m.operand_order}")
+    if m.is_wide:
+        found = m.sampled_metrics()
+        print(f"  estimated on {found.samples} random operand pairs, with 95 % intervals:")
+        for label in ("mae", "mre_percent", "ep_percent", "mse", "bias"):
+            print(f"    {label:<12} {getattr(found, label)}")
+        print(f"    largest error seen: {found.wce_seen}")
+        return
+    if m.reading is None:
+        print(f"  fingerprint   {m.table.sha256} (SHA-256 of the table)")
     print(f"  symmetric     {'yes' if m.symmetric else 'no: a and b cannot be exchanged'}")
     if m.netlist is not None:
         kinds = ", ".join(f"{count} {kind}" for kind, count in m.netlist.gate_counts().items())
@@ -105,17 +121,19 @@ def info(name: Name) -> None:
 def plot(
     name: Name,
     output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write, .png, .svg or .pdf.")],
+    signed: Signed = None,
+    operands: Operands = None,
 ) -> None:
     """Draw an integer multiplier's error: a heat map over both operands, and a histogram."""
     from axsim.multipliers import FloatMultiplier
     from axsim.plots import check_ending, error_picture, save_figure
 
     check_ending(output)
-    m = find(name)
+    m = find(name, signed, operands)
     if isinstance(m, FloatMultiplier):
         raise ValueError(f"{m.name} is a float multiplier, which has no product table to draw: try L40")
     print(f"picture: {save_figure(error_picture(m), output)}")
 
 
 def _published(figures: Mapping[str, Figure] | None, label: str) -> str:
-    return figures[label]["text"] if figures else ""
+    return figures[label]["text"] if figures and label in figures else ""

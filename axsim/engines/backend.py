@@ -13,6 +13,7 @@ import numpy as np
 
 from axsim.arrays import Wrap, on_host
 from axsim.engines.cpu import backend as cpu
+from axsim.engines.gpu import arrays as gpu_arrays  # loads no library
 from axsim.engines.protocols import Backend
 
 _NO_CONTEXT: AbstractContextManager[None] = nullcontext()
@@ -46,8 +47,6 @@ def accept(**arrays: Any) -> Accepted:
             gradients, or the kinds or devices are mixed.
     """
     if not all(type(array) is np.ndarray for array in arrays.values()):
-        from axsim.engines.gpu import arrays as gpu_arrays  # names no library that is not in use
-
         on_device = gpu_arrays.accept(**arrays)
         if on_device is not None:
             from axsim.engines.gpu import backend as gpu

@@ -11,6 +11,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from axsim.engines.forms.factored_table import FactoredTable
 from axsim.engines.forms.folded import FoldedTable
+from axsim.engines.forms.signs import is_signed, summed
+from axsim.engines.protocols import Engine
 from axsim.engines.shapes.geometry import Geometry
 
 Bytes = NDArray[np.uint8]
@@ -24,14 +26,20 @@ class FactoredSums:
         engine: the module ``axsim.engines.cpu.factored``, or ``axsim.engines.gpu.factored``.
         table: what it multiplies by.
         compute_type: what its products are made in.
+        looked_up: the engine for variants of the table, which have other factors or none.
     """
 
     engine: ModuleType
     table: FactoredTable
     compute_type: str
+    looked_up: Engine
 
     def gemm(self, table: FoldedTable, a: Bytes, b: Bytes, accumulator: DTypeLike) -> NDArray[Any]:
         """As ``axsim.engines.cpu.reference.gemm``."""
+        if is_signed(a, b):
+            return summed(lambda table, a, b, _: self.gemm(table, a, b, accumulator), table, a, b)
+        if table.is_variant:
+            return self.looked_up.gemm(table, a, b, accumulator)
         sums: NDArray[Any] = self.engine.gemm(self.table, a, b, accumulator, self.compute_type)
         return sums
 
@@ -45,6 +53,16 @@ class FactoredSums:
         accumulator: DTypeLike,
     ) -> NDArray[Any]:
         """As ``axsim.engines.cpu.reference.conv2d``."""
+        if is_signed(x, w):
+            return summed(
+                lambda table, x, w, pad: self.conv2d(table, x, w, geometry, pad, accumulator),
+                table,
+                x,
+                w,
+                pad_byte,
+            )
+        if table.is_variant:
+            return self.looked_up.conv2d(table, x, w, geometry, pad_byte, accumulator)
         sums: NDArray[Any] = self.engine.conv2d(
             self.table, x, w, geometry, pad_byte, accumulator, self.compute_type
         )

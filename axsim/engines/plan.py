@@ -10,17 +10,20 @@ import numpy as np
 from axsim.engines.forms.folded import FoldedTable
 from axsim.tables.product import ProductTable
 
-# Calls of fewer products look them up: asking whether factors would be faster takes time itself.
-SMALL = 1 << 20
-
 
 class Subject(NamedTuple):
-    """What is multiplied with: a multiplier's table, its folded form, and the operand types of that."""
+    """What is multiplied with: a multiplier's table, its folded form, the types of that, and its name."""
 
     product: ProductTable
     folded: FoldedTable
     a_dtype: np.dtype[Any]
     b_dtype: np.dtype[Any]
+    name: str = "the table"
+
+    @property
+    def passes(self) -> int:
+        """How often factors multiply: once more for each operand whose sign stands beside its magnitude."""
+        return int(2 ** sum(dtype == np.int16 for dtype in (self.a_dtype, self.b_dtype)))
 
     @property
     def types(self) -> str:

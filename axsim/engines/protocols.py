@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +13,7 @@ from axsim.engines.operands import Quantized, Unquantized
 from axsim.engines.plan import Plan, Subject
 from axsim.engines.shapes.geometry import Geometry
 from axsim.engines.shapes.work import Work
+from axsim.engines.weights import Weights
 from axsim.multipliers.float_multiplier import FloatMultiplier
 from axsim.quantization import QuantParams
 
@@ -40,6 +41,15 @@ class Engine(Sums, Protocol):
     """What an engine that looks products up provides, a module: sums, and single products."""
 
     def lookup(self, table: FoldedTable, a: Bytes, b: Bytes) -> NDArray[np.int32]: ...
+
+
+class Layers(Protocol):
+    """Whole layers; see ``axsim.engines.cpu.layers``."""
+
+    def gemm(self, table: FoldedTable, a: Unquantized, b: Weights, bias: Array | None) -> Array: ...
+    def conv2d(
+        self, table: FoldedTable, a: Unquantized, w: Weights, geometry: Geometry, bias: Array | None
+    ) -> Array: ...
 
 
 class FloatEngine(Protocol):
@@ -72,6 +82,15 @@ class Backend(Protocol):
     def row_extremes(self, rows: Array) -> tuple[Float, Float]:
         """The least and the greatest float of each row, float64 of the host; NaN where there is one."""
 
+    def place(self) -> Hashable:
+        """What tells the places apart that arrays of this backend can be in: the current device."""
+
+    def array(self, host: Array, owner: object) -> Array:
+        """A read-only NumPy array beside the others: itself, or a copy that is kept while ``owner`` lives."""
+
+    def described(self, values: Array, params: QuantParams) -> Quantized:
+        """Integers that ``params`` made, with what they stand for."""
+
     def host(self, array: Array) -> Array:
         """The array in main memory."""
 
@@ -93,11 +112,16 @@ class Backend(Protocol):
     def plan(self, name: str, work: Work, subject: Subject) -> Plan:
         """What ``choose("auto", ...)`` does for the multiplier called ``name``, and why."""
 
+    def layer(self, engine: Sums, subject: Subject, a: Unquantized, b: Weights) -> Layers | None:
+        """What carries a whole layer out at once by that engine, float32 to float32; None if nothing does."""
+
     def scaled_lookup(self, products: Array, a: Quantized, b: Quantized, dtype: np.dtype[Any]) -> Array:
         """Products of ``a`` and ``b``, element by element, as real numbers."""
 
-    def scaled_gemm(self, sums: Array, a: Quantized, b: Quantized, dtype: np.dtype[Any]) -> Array:
-        """Sums (..., M, N) as real numbers; ``b`` may have N channels."""
+    def scaled_gemm(
+        self, sums: Array, a: Quantized, b: Quantized, bias: Array | None, dtype: np.dtype[Any]
+    ) -> Array:
+        """Sums (..., M, N), and ``bias`` (N,), as real numbers; ``b`` may have N channels."""
 
     def scaled_conv2d(
         self,
@@ -110,8 +134,9 @@ class Backend(Protocol):
     ) -> Array:
         """Sums (N, O, OH, OW), and ``bias`` (O,), as real numbers; ``w`` may have O channels."""
 
-    def biased(self, sums: Array, bias: Array, dtype: np.dtype[Any]) -> Array:
-        """float64 sums (N, O, OH, OW), which may be written to, and ``bias`` (O,), rounded to ``dtype``."""
+    def biased(self, sums: Array, bias: Array, axis: int, dtype: np.dtype[Any]) -> Array:
+        """float64 sums, which may be written to, and a bias along one axis, counted from the end, rounded to
+        ``dtype``."""
 
     def converted(self, values: Array, dtype: np.dtype[Any]) -> Array:
         """Floats as ``dtype``."""

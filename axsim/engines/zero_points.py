@@ -76,7 +76,7 @@ def conv2d_sides(x: Ints, w: Ints, geometry: Geometry, x_zero: Zero, w_zero: Zer
     """What ``conv2d`` subtracts: ``w_zero`` times (N, groups, OH, OW), and a number for each filter."""
     windows = filters = None
     if w_zero is not None:
-        windows = _window_sums(x, w.shape, geometry, x_zero)
+        windows = window_sums(x, w.shape, geometry, x_zero)
     if x_zero is not None:
         filters = x_zero * w.sum(axis=(1, 2, 3), dtype=np.int64)
     return windows, filters
@@ -87,7 +87,7 @@ def _centred(sums: NDArray[np.int64], terms: int, zero: Zero) -> NDArray[np.int6
     return sums if zero is None else sums - terms * zero
 
 
-def _window_sums(x: Ints, w_shape: tuple[int, ...], geometry: Geometry, x_zero: Zero) -> NDArray[np.int64]:
+def window_sums(x: Ints, w_shape: tuple[int, ...], geometry: Geometry, x_zero: Zero) -> NDArray[np.int64]:
     """The sum of each window's operands less their zero point, for each group: (N, groups, OH, OW)."""
     (_, group_channels, kh, kw), (height, width) = w_shape, x.shape[2:]
     (top, bottom, left, right), (dy, dx), (sy, sx) = geometry.padding, geometry.dilation, geometry.stride

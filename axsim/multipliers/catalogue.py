@@ -6,21 +6,16 @@ from collections.abc import Iterable
 from functools import partial
 
 from axsim.multipliers.evoapprox import evoapprox
+from axsim.multipliers.evoapprox_more import evoapprox_more
 from axsim.multipliers.families import FAMILIES
 from axsim.multipliers.float_multiplier import FloatMultiplier
 from axsim.multipliers.float_tables import FILE, float_plan
 from axsim.multipliers.integer import Multiplier
+from axsim.multipliers.libraries import PUBLISHED_ATTRIBUTES
 from axsim.multipliers.registry import get
 from axsim.tables.build import Plan
 from axsim.tables.factor_library import key, library
 from axsim.tables.store import TableRecord
-
-# Labels of EvoApproxLib, and the attributes that the table files have for them.
-PUBLISHED_ATTRIBUTES = {
-    "PDK45_PWR": "published_power_mW",
-    "PDK45_AREA": "published_area_um2",
-    "PDK45_DELAY": "published_delay_ns",
-}
 
 
 def plan(names: Iterable[str] = ()) -> Plan:
@@ -34,7 +29,7 @@ def plan(names: Iterable[str] = ()) -> Plan:
     {'evoapprox8b.h5': ['mul8u_L40'], 'families.h5': ['drum8_4']}
     """
     multipliers = {
-        "evoapprox8b.h5": list(evoapprox().values()),
+        "evoapprox8b.h5": [*evoapprox().values(), *evoapprox_more().values()],
         "families.h5": [member for family in FAMILIES for member in family.example_members()],
     }
     whole: Plan = {

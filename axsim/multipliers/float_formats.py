@@ -9,6 +9,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from axsim.arrays import as_array
+from axsim.entrance import entrance
+
 Rounding = Literal["nearest-even", "truncate"]
 
 _PATTERN = re.compile(r"e(\d)m(\d{1,2})")
@@ -73,6 +76,7 @@ class FloatFormat:
         """The smallest positive normal number."""
         return 2.0**self.smallest_exponent
 
+    @entrance
     def round(
         self, x: NDArray[Any], rounding: Rounding = "nearest-even", *, subnormals: bool = True
     ) -> NDArray[np.float64]:
@@ -88,7 +92,7 @@ class FloatFormat:
         [1.0, 1.015625, inf]
         """
         with np.errstate(over="ignore", invalid="ignore"):  # infinities, and signalling NaN
-            x = np.asarray(x, np.float64)
+            x = as_array("x", x).astype(np.float64, copy=False)
             exponent = np.frexp(x)[1] - 1
             if subnormals:
                 exponent = np.maximum(exponent, self.smallest_exponent)
@@ -97,6 +101,7 @@ class FloatFormat:
             rounded *= quantum
             return np.where(np.abs(rounded) > self.largest, np.copysign(np.inf, x), rounded)
 
+    @entrance
     def decompose(self, x: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
         """Exponents (int64) and significands (uint64, leading 1 in place) of numbers of this format.
 
@@ -107,6 +112,7 @@ class FloatFormat:
         >>> exponent.tolist(), significand.tolist()
         ([0, -2, 0], [1536, 1024, 0])
         """
+        x = as_array("x", x)
         magnitude = np.where(np.isfinite(x), np.abs(x), 0).astype(np.float64)
         fraction, exponent = np.frexp(magnitude)
         significand = np.ldexp(fraction, self.significand_bits).astype(np.uint64)

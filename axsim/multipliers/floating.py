@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import cache, lru_cache
 
 from axsim.multipliers import significand as sig
 from axsim.multipliers.float_formats import BFLOAT16, FLOAT16, FLOAT32, FloatFormat
-from axsim.multipliers.float_multiplier import IEEE_754, FloatMultiplier, SpecialValues
+from axsim.multipliers.float_multiplier import IEEE_754, FloatMultiplier, Normaliser, SpecialValues
 from axsim.multipliers.integer import Multiplier
+from axsim.once import Kept, once
 
 __all__ = [
     "BFLOAT16",
@@ -25,6 +25,8 @@ __all__ = [
     "FloatFormat",
     "FloatMultiplier",
     "SpecialValues",
+    "axbf16",
+    "axbf16_normalized",
     "axfpm",
     "axfpm_mono",
     "axfpm_normalized",
@@ -36,9 +38,10 @@ __all__ = [
 _GUESMI = 'Guesmi et al., "Defensive Approximation", ASPLOS 2021, doi 10.1145/3445814.3446747'
 _SMALLEST = 1e-36  # the authors' code takes smaller operands for zeros
 _BRACKETS = re.compile(r"(\w+)\[([^\[\]]+)\]")
+_kept: Kept[FloatMultiplier] = Kept(64)
 
 
-@cache
+@once
 def axfpm() -> FloatMultiplier:
     """Ax-FPM as its authors' code computes it, bit for bit wherever that code gives a number.
 
@@ -64,19 +67,55 @@ def axfpm() -> FloatMultiplier:
     return FloatMultiplier("axfpm", sig.ax_fpm(24), FLOAT32, "published", "truncate", special, _GUESMI)
 
 
-@cache
+@once
 def axfpm_normalized() -> FloatMultiplier:
     """Ax-FPM with a normaliser that adds 2 to the exponent of a 49-bit product."""
     return _flushing("axfpm_normalized", sig.ax_fpm(24))
 
 
-@cache
+@once
 def axfpm_mono() -> FloatMultiplier:
     """One monolithic 24x24 AMA5 array, whose error figures the paper prints as Ax-FPM's."""
     return _flushing("axfpm_mono", sig.monolithic(24))
 
 
-@cache
+@once
+def axbf16() -> FloatMultiplier:
+    """The bfloat16 multiplier of Ax-FPM's authors (their ImageNet tutorial), bit for bit.
+
+    Significands are the upper 8 bits of a float32 number's, the rest cut off; their product is that of the
+    8x8 array of AMA5 cells, ``S = (a & 0x11) b + 2 (a & 0xEE) (b & 0x88)``, cut off to 8 bits. Where S has 17
+    bits, the value comes out halved, as in ``axfpm``. With the exponent field f that the product would have
+    (the sum of the operands' fields - 126):
+
+    =====================  ====================================  =========================
+    case                   authors' code                         here
+    =====================  ====================================  =========================
+    an operand < 1e-36     +0                                    the same
+    f = 2 to 254           the product                           the same
+    f < 2                  +0                                    the same
+    f > 254                not known                             infinity, signed
+    operand infinite, NaN  not known                             IEEE 754 (a tiny operand
+                                                                 counts as zero here too)
+    =====================  ====================================  =========================
+    """
+    return _bfloat16("axbf16", "published")
+
+
+@once
+def axbf16_normalized() -> FloatMultiplier:
+    """``axbf16`` with a normaliser that adds 2 to the exponent of a 17-bit product."""
+    return _bfloat16("axbf16_normalized", "leading-one")
+
+
+def _bfloat16(name: str, normaliser: Normaliser) -> FloatMultiplier:
+    special = SpecialValues(_SMALLEST, "all-positive", "flush", 2 * BFLOAT16.smallest_normal)
+    return FloatMultiplier(
+        name, sig.ax_fpm(8), BFLOAT16, normaliser, "truncate", special, _GUESMI, operand_rounding="truncate"
+    )
+
+
+@once
 def heap_like() -> FloatMultiplier:
     """See ``significand.heap_like``; truncated, with small operands treated as in Ax-FPM."""
     return _flushing("heap_like", sig.heap_like(24))
@@ -87,16 +126,19 @@ def _flushing(name: str, significand: sig.SignificandMultiplier) -> FloatMultipl
     return FloatMultiplier(name, significand, FLOAT32, "leading-one", "truncate", special, _GUESMI)
 
 
-@cache
 def _exact(fmt: FloatFormat) -> FloatMultiplier:
     """The exact product, rounded to nearest even: the format's own multiplication."""
-    return FloatMultiplier(fmt.name, sig.exact(fmt.significand_bits), fmt, source="IEEE 754-2019")
+    return _kept.get(
+        fmt, lambda: FloatMultiplier(fmt.name, sig.exact(fmt.significand_bits), fmt, source="IEEE 754-2019")
+    )
 
 
 _NAMED: dict[str, Callable[[], FloatMultiplier]] = {
     "axfpm": axfpm,
     "axfpm_normalized": axfpm_normalized,
     "axfpm_mono": axfpm_mono,
+    "axbf16": axbf16,
+    "axbf16_normalized": axbf16_normalized,
     "heap_like": heap_like,
     "float32": lambda: _exact(FLOAT32),
     "bfloat16": lambda: _exact(BFLOAT16),
@@ -108,7 +150,8 @@ def float_names() -> tuple[str, ...]:
     """The names of the float multipliers that have one of their own.
 
     >>> float_names()
-    ('axfpm', 'axfpm_normalized', 'axfpm_mono', 'heap_like', 'float32', 'bfloat16', 'float16')
+    ('axfpm', 'axfpm_normalized', 'axfpm_mono', 'axbf16', 'axbf16_normalized', 'heap_like', 'float32',
+    'bfloat16', 'float16')
     """
     return tuple(_NAMED)
 
@@ -148,11 +191,13 @@ def resolve(name: str, get: Callable[[str], Multiplier | FloatMultiplier]) -> Fl
     return _segmented(fmt, integer)
 
 
-@lru_cache(maxsize=64)
 def _segmented(fmt: FloatFormat, integer: Multiplier) -> FloatMultiplier:
-    return FloatMultiplier(
-        f"{fmt.name}[{integer.name}]",
-        sig.Segmented(fmt.significand_bits, integer.table),
-        fmt,
-        source=f"8-bit segments through {integer.name}",
+    return _kept.get(
+        (fmt, integer),
+        lambda: FloatMultiplier(
+            f"{fmt.name}[{integer.name}]",
+            sig.Segmented(fmt.significand_bits, integer.table),
+            fmt,
+            source=f"8-bit segments through {integer.name}",
+        ),
     )

@@ -3,36 +3,44 @@
 from __future__ import annotations
 
 import re
-import threading
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from difflib import get_close_matches
-from functools import cache, lru_cache, partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from axsim.circuits import Netlist
+from axsim.entrance import entrance
 from axsim.errors import UnknownMultiplierError
 from axsim.multipliers import floating
 from axsim.multipliers.evoapprox import evoapprox
+from axsim.multipliers.evoapprox_more import evoapprox_more
 from axsim.multipliers.families import FAMILIES, resolve
 from axsim.multipliers.float_multiplier import FloatMultiplier
 from axsim.multipliers.integer import Multiplier
+from axsim.once import Kept
 from axsim.tables.product import ProductTable
 
 # By canonical key, in order of registration. Looked at first, so that an overwritten name means the new one.
+# Threads share it without a lock, which a forked child might find held for ever: each step on it is one of
+# the dictionary's own, which are whole or not done.
 _registered: dict[str, Multiplier] = {}
-_lock = threading.RLock()
+_members: Kept[Multiplier | None] = Kept(256)  # a sweep over a family's parameters need not keep every table
 
 
+@entrance
 def get(name: str | Multiplier | FloatMultiplier) -> Multiplier | FloatMultiplier:
     """The multiplier of that name; upper and lower case are the same. A multiplier is returned as it is.
 
     EvoApprox8b circuits answer to ``"L40"`` and ``"mul8u_L40"``. Families have their parameters in the name
     (n is the width, up to 8; n + m up to 16): ``exact{n}``, ``exact{n}x{m}``, ``exact{n}s`` (signed),
     ``trunc{n}_{k}``, ``bam{n}_h{h}_v{v}``, ``drum{n}_{k}``, ``mitchell{n}``, ``kulkarni{n}``. ``exact`` is
-    ``exact8``. Float multipliers (``axfpm``, ``float32[L40]``): see ``axsim.multipliers.floating``.
+    ``exact8``. A name with ``~`` at its end, ``L40~``, means the operands exchanged. Float multipliers
+    (``axfpm``, ``float32[L40]``): see ``axsim.multipliers.floating``.
 
     Raises:
         UnknownMultiplierError: nothing has that name (the message suggests near ones), or a parameter is out
@@ -51,13 +59,13 @@ def get(name: str | Multiplier | FloatMultiplier) -> Multiplier | FloatMultiplie
             + ("; axsim.register gives a table a name" if isinstance(name, np.ndarray | ProductTable) else "")
         )
     key = _canonical(name)
-    with _lock:
-        found = _registered.get(key) or _built_in(key) or floating.resolve(name, get)
+    found = _registered.get(key) or _swapped(key) or _built_in(key) or floating.resolve(name, get)
     if found is None:
-        raise UnknownMultiplierError(f"no multiplier is called {name!r}; {_hint(name)}")
+        raise UnknownMultiplierError(f"no multiplier is called {name!r}; {_hint(name)}{_worker_hint()}")
     return found
 
 
+@entrance
 def list_multipliers() -> tuple[str, ...]:
     """Names of the EvoApprox8b circuits, of usual members of each family, of the float multipliers, and of
     registered ones.
@@ -66,15 +74,16 @@ def list_multipliers() -> tuple[str, ...]:
     ('mul8u_1JFF', 'mul8u_96D', 'mul8u_12N4')
     """
     families = (member.name for family in FAMILIES for member in family.example_members())
-    built_in = [*evoapprox(), *families, *floating.float_names()]
-    with _lock:
-        kept = [name for name in built_in if name.lower() not in _registered]
-        return (*kept, *(multiplier.name for multiplier in _registered.values()))
+    built_in = [*evoapprox(), *evoapprox_more(), *families, *floating.float_names()]
+    registered = dict(_registered)
+    kept = [name for name in built_in if name.lower() not in registered]
+    return (*kept, *(multiplier.name for multiplier in registered.values()))
 
 
+@entrance
 def register(
     name: str,
-    product: ProductTable | Netlist | NDArray[Any] | Callable[..., Any],
+    product: Multiplier | ProductTable | Netlist | NDArray[Any] | Callable[..., Any],
     *,
     a_bits: int | None = None,
     b_bits: int | None = None,
@@ -85,9 +94,9 @@ def register(
 
     Args:
         name: letters, digits and ``_ . + -``, starting with a letter or digit.
-        product: a ProductTable; a Netlist with two input buses and one output bus; an integer array of shape
-            ``(2**a_bits, 2**b_bits)`` indexed by bit patterns; or a function of two int64 operand arrays of
-            the same shape that returns their products.
+        product: a Multiplier, as :func:`read` returns; a ProductTable; a Netlist with two input buses and one
+            output bus; an integer array of shape ``(2**a_bits, 2**b_bits)`` indexed by bit patterns; or a
+            function of two int64 operand arrays of the same shape that returns their products.
         a_bits, b_bits: operand widths. For a function 8 unless given; otherwise ``product`` says them.
         signed: whether operands are two's complement. For a function or an array False unless given;
             otherwise ``product`` says it.
@@ -101,8 +110,10 @@ def register(
     >>> int(get("no_lsb")(3, 5))
     14
     """
-    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][\w.+-]*", name, re.ASCII):
-        raise ValueError(f"name is {name!r}, expected letters, digits and _ . + -")
+    if isinstance(product, Multiplier):
+        _check_options(product, a_bits=a_bits, b_bits=b_bits, signed=signed)
+        return add(replace(product, name=name, aliases=()), overwrite=overwrite)
+    _check_name(name)
     table = _table(product, a_bits, b_bits, signed)
     multiplier = Multiplier(
         name=name,
@@ -113,13 +124,24 @@ def register(
         make_netlist=partial(_same, product) if isinstance(product, Netlist) else None,
         source="registered",
     )
-    with _lock:
-        if not overwrite and _is_taken(name):
-            raise ValueError(
-                f"the name {name!r} is taken by {get(name)}; choose another, or pass overwrite=True"
-            )
-        _registered[_canonical(name)] = multiplier
+    return add(multiplier, overwrite=overwrite)
+
+
+def add(multiplier: Multiplier, *, overwrite: bool = False) -> Multiplier:
+    """Register a multiplier under its own name; errors as for :func:`register`."""
+    name = multiplier.name
+    _check_name(name)
+    key = _canonical(name)
+    if overwrite:
+        _registered[key] = multiplier
+    elif _is_built_in(name) or _registered.setdefault(key, multiplier) is not multiplier:
+        raise ValueError(f"the name {name!r} is taken by {get(name)}; choose another, or pass overwrite=True")
     return multiplier
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][\w.+-]*", name, re.ASCII):
+        raise ValueError(f"name is {name!r}, expected letters, digits and _ . + -")
 
 
 def _canonical(name: str) -> str:
@@ -132,35 +154,68 @@ def _canonical(name: str) -> str:
 
 @cache
 def _aliases() -> dict[str, str]:
-    circuits = {
-        alias.lower(): name.lower() for name, circuit in evoapprox().items() for alias in circuit.aliases
-    }
+    circuits = {alias.lower(): name for name, circuit in _circuits().items() for alias in circuit.aliases}
     return {"exact": "exact8", **circuits}
 
 
-@lru_cache(maxsize=256)  # a sweep over a family's parameters need not keep every table
+@cache
+def _circuits() -> dict[str, Multiplier]:
+    """All circuits of EvoApprox8b."""
+    published = {**evoapprox(), **evoapprox_more()}
+    return {name.lower(): multiplier for name, multiplier in published.items()}
+
+
 def _built_in(key: str) -> Multiplier | None:
-    by_key = {name.lower(): multiplier for name, multiplier in evoapprox().items()}
-    return by_key.get(key) or resolve(key)
+    return _circuits().get(key) or _members.get(key, lambda: _made(key))
 
 
-def _is_taken(name: str) -> bool:
+def _made(key: str) -> Multiplier | None:
+    if key.endswith("~"):
+        inner = _built_in(_canonical(key[:-1]))
+        return inner and inner.swapped()
+    return resolve(key)
+
+
+def _swapped(key: str) -> Multiplier | None:
+    """The registered multiplier ``key``, less its ~, with its operands exchanged."""
+    registered = _registered.get(_canonical(key[:-1])) if key.endswith("~") else None
+    return registered and registered.swapped()
+
+
+def is_taken(name: str) -> bool:
+    """Whether :func:`get` knows the name."""
+    return _canonical(name) in _registered or _is_built_in(name)
+
+
+def _is_built_in(name: str) -> bool:
     try:
-        get(name)
+        return bool(_built_in(_canonical(name)) or floating.resolve(name, get))
     except UnknownMultiplierError:
         return False
-    return True
 
 
 def _hint(name: str) -> str:
     if "[" in name:
         return "a float multiplier is written format[multiplier], as in float32[L40], bfloat16[drum8_4]"
     known = {n.lower(): n for n in list_multipliers()}
-    known |= {alias.lower(): alias for circuit in evoapprox().values() for alias in circuit.aliases}
+    known |= {alias.lower(): alias for circuit in _circuits().values() for alias in circuit.aliases}
     plain = name.lower().replace("-", "").replace("_", "")
     near = [known[key] for key in known if key.replace("_", "").startswith(plain)][:3]
     near = near or [known[key] for key in get_close_matches(name.lower(), known)]
     return f"did you mean {' or '.join(near)}?" if near else "axsim.list_multipliers() lists them"
+
+
+def _worker_hint() -> str:
+    """What to say in a process that another one started: its registered names stayed there."""
+    processes = sys.modules.get("multiprocessing.process")
+    if processes is None:
+        return ""
+    if processes.parent_process() is None and processes.current_process().name == "MainProcess":
+        return ""
+    return (
+        ". This is a worker process, which does not know what was registered in the process that started it: "
+        "hand it the multiplier itself, axsim.get(name), in the name's place"
+    )
 
 
 def _table(product: Any, a_bits: int | None, b_bits: int | None, signed: bool | None) -> ProductTable:
@@ -177,12 +232,18 @@ def _table(product: Any, a_bits: int | None, b_bits: int | None, signed: bool | 
         raise TypeError(
             f"product is a {type(product).__name__}, expected a ProductTable, a Netlist, an integer array "
             "or a function of two operand arrays"
-            + ("; axsim.circuits.read_blif reads a file" if isinstance(product, str) else "")
+            + ("; axsim.read reads a file" if isinstance(product, str) else "")
         )
-    for label, given in (("a_bits", a_bits), ("b_bits", b_bits), ("signed", signed)):
-        if given is not None and given != getattr(table, label):
-            raise ValueError(f"{label} is {given}, but the product given has {label} {getattr(table, label)}")
+    _check_options(table, a_bits=a_bits, b_bits=b_bits, signed=signed)
     return table
+
+
+def _check_options(product: ProductTable | Multiplier, **options: int | None) -> None:
+    for label, given in options.items():
+        if given is not None and given != getattr(product, label):
+            raise ValueError(
+                f"{label} is {given}, but the product given has {label} {getattr(product, label)}"
+            )
 
 
 def _same(thing: Any) -> Any:

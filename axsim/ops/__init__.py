@@ -3,9 +3,19 @@
 The left operand (``a``, ``x``: activations) is the first operand of the circuit, the right one (``b``, ``w``:
 weights) the second: approximate multipliers seldom commute. Integer sums are exact.
 
-**Integers.** Operands are uint8 or int8, each on its own. An unsigned circuit takes int8 operands in sign and
-magnitude, ``sign(a) sign(b) T[|a|, |b|]``; a signed circuit takes them as they are, and uint8 operands as far
-as the values fit. Results are int32, or int64 with ``out_dtype="int64"``.
+**Integers.** Operands are uint8, int8 or int16, each on its own. An unsigned circuit takes int8 operands in
+sign and magnitude, ``sign(a) sign(b) T[|a|, |b|]``, and so it does int16 ones, from -255 to 255: a sign
+beside all eight bits of magnitude, of which int8 leaves half unused. A signed circuit takes int8 operands as
+they are, and uint8 ones as far as the values fit. Results are int32, or int64 with ``out_dtype="int64"``.
+
+==========  ============================================  ==================================================
+dtype       unsigned circuit of n bits                    signed circuit of n bits
+==========  ============================================  ==================================================
+uint8       0 to 2**n - 1                                 0 to 2**(n - 1) - 1
+int8        sign and magnitude, up to 2**n - 1 (n < 8),   two's complement, -2**(n - 1) to 2**(n - 1) - 1
+            -128 to 127 (n >= 8)
+int16       sign and magnitude, up to 2**n - 1 (255)      refused
+==========  ============================================  ==================================================
 
 **Floats.** Both operands float32 or float64: each is quantised to integers ``q = clip(round_half_even(x / s)
 + z, qmin, qmax)``, and the result is
@@ -23,12 +33,21 @@ quantisation        unsigned circuit                       signed circuit
 None, "affine"      uint8, 0 to 2**n - 1                   int8, -2**(n - 1) to 2**(n - 1) - 1
 "symmetric"         int8, magnitudes up to 2**n - 1 (127   int8, magnitudes up to 2**(n - 1) - 1
                     for n = 8), z = 0: sign and magnitude
+"sign-magnitude"    int16, magnitudes up to 2**n - 1, z =  as "symmetric"
+                    0: a sign beside all of the bits
 a QuantParams       as made by ``axsim.quantize.affine``, ``symmetric``: other bits, percentiles, known
                     ranges; for ``b`` and ``w`` also per output channel (last axis of ``b``, axis 0 of ``w``)
 ==================  =====================================  ===================================================
 
-None and the two strings take one pair of parameters from the least and greatest element. Activations that are
-never negative with ``b_quant="symmetric"`` (no zero points at all) are the common choice for inference.
+None and the strings take one pair of parameters from the least and greatest element of the whole array: an
+image's result then depends on the other images of its batch; ``a_quant=QuantParams(...)``, known before, does
+not. Activations that are never negative with ``b_quant="sign-magnitude"`` (no zero points at all) are the
+common choice for inference.
+
+**Prepared operands.** What ``axsim.prepare`` makes of weights stands in the right operand's place, and gives
+the same numbers without quantising them again in each call. So does a pair (integers, ``QuantParams``):
+integers that stand for floats. Both go with float left operands; a prepared operand of plain integers goes
+with integers.
 
 **Float multipliers** (``axfpm``, ``float32[L40]``) take float32 and float16 operands as they are.
 Every product is exact to the bit; sums are made in float64, in ascending order of k, and rounded once to
@@ -53,5 +72,6 @@ from __future__ import annotations
 
 from axsim.ops.explanation import explain
 from axsim.ops.operations import conv2d, matmul, multiply
+from axsim.ops.prepared import Prepared, prepare
 
-__all__ = ["conv2d", "explain", "matmul", "multiply"]
+__all__ = ["Prepared", "conv2d", "explain", "matmul", "multiply", "prepare"]

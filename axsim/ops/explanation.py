@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from axsim.engines.backend import accept
 from axsim.engines.plan import Plan
 from axsim.engines.shapes.geometry import geometry
+from axsim.entrance import entrance
 from axsim.multipliers import Multiplier
 from axsim.ops import integer
-from axsim.ops.operations import Mult, matrices, resolve
+from axsim.ops.operations import matrices, take
 from axsim.ops.options import Options, Quantization
+from axsim.ops.prepared import Mult
 
 
+@entrance
 def explain(
     a: Any,
     b: Any,
-    mult: Mult = "exact8",
+    mult: Mult | None = None,
     *,
     operation: str = "matmul",
     stride: Any = 1,
@@ -30,7 +32,7 @@ def explain(
     """Which engine ``engine="auto"`` takes for these operands, and why; ``print`` shows it as a table.
 
     Args:
-        a, b: the operands of ``matmul``; or with ``operation="conv2d"`` x and w.
+        a, b: the operands of ``matmul``; or with ``operation="conv2d"`` x and w. ``b`` may be prepared.
         mult: an integer multiplier or its name.
         operation: "matmul" or "conv2d".
         stride, padding, dilation, groups: as for ``conv2d``, and for that alone.
@@ -50,21 +52,19 @@ def explain(
     >>> [(c.engine, c.note) for c in plan.candidates if not c.usable]
     [('factored', 'the table has no exact factors of at most 32 terms')]
     """
-    accepted = accept(a=a, b=b)
-    a, b = accepted.arrays
-    multiplier, _ = resolve(mult)
+    if operation not in ("matmul", "conv2d"):
+        raise ValueError(f"operation is {operation!r}, expected 'matmul' or 'conv2d'")
+    accepted, multiplier, (a, b, _) = take(("a", a), ("b", b), mult, operation, groups=groups)
     if not isinstance(multiplier, Multiplier):
         raise TypeError(
-            f"mult is {multiplier.name}, a float multiplier, expected an integer one: the planner does not "
-            "choose for float multipliers, which have one engine for each kind of array"
+            f"mult is {multiplier.name}, a float multiplier, expected an integer one: nothing is "
+            "chosen for float multipliers, which have one engine for each kind of array"
         )
     options = Options(a_quant, b_quant, out_dtype)
     if operation == "matmul":
         a2, b2 = matrices(a, b, b_quant)
         with accepted.context:
             return integer.explain_matmul(accepted.backend, multiplier, a2, b2, options)
-    if operation != "conv2d":
-        raise ValueError(f"operation is {operation!r}, expected 'matmul' or 'conv2d'")
     where = geometry(
         x_shape=a.shape, w_shape=b.shape, stride=stride, padding=padding, dilation=dilation, groups=groups
     )

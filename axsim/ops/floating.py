@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 
 from axsim.engines.protocols import Backend
 from axsim.engines.shapes.geometry import Geometry
+from axsim.engines.weights import Weights
 from axsim.multipliers.float_multiplier import FloatMultiplier, as_float32
 from axsim.ops.options import Options, result_dtype
 
 Array = NDArray[Any]
+
+Right = Array | Weights  # as it came in, or made ready
 
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
@@ -28,36 +31,41 @@ def multiply(backend: Backend, multiplier: FloatMultiplier, a: Array, b: Array, 
     return backend.converted(products, dtype)
 
 
-def matmul(backend: Backend, multiplier: FloatMultiplier, a: Array, b: Array, options: Options) -> Array:
-    """``a @ b`` of a (..., M, K) and b (..., K, N): (..., M, N)."""
+def matmul(
+    backend: Backend, multiplier: FloatMultiplier, a: Array, b: Right, bias: Array | None, options: Options
+) -> Array:
+    """``a @ b`` of a (..., M, K) and b (..., K, N), plus bias (N,): (..., M, N)."""
     a, b, dtype = _checked(("a", a), ("b", b), options)
-    sums: Array = backend.floats(options.engine, multiplier).gemm(multiplier, a, b, rounded=dtype == _FLOAT32)
-    return sums
+    _check_bias(bias)
+    engine, rounded = backend.floats(options.engine, multiplier), bias is None and dtype == _FLOAT32
+    sums: Array = engine.gemm(multiplier, a, b, rounded=rounded)
+    return sums if bias is None else backend.biased(sums, bias, -1, dtype)
 
 
 def conv2d(
     backend: Backend,
     multiplier: FloatMultiplier,
     x: Array,
-    w: Array,
+    w: Right,
     bias: Array | None,
     geometry: Geometry,
     options: Options,
 ) -> Array:
     """Cross-correlation of x (N, C, H, W) with w (O, C / groups, kh, kw), plus bias (O,): (N, O, OH, OW)."""
     x, w, dtype = _checked(("x", x), ("w", w), options)
-    engine = backend.floats(options.engine, multiplier)
-    if bias is None:
-        sums: Array = engine.conv2d(multiplier, x, w, geometry, rounded=dtype == _FLOAT32)
-        return sums
-    if bias.dtype not in (_FLOAT32, _FLOAT64):
+    _check_bias(bias)
+    engine, rounded = backend.floats(options.engine, multiplier), bias is None and dtype == _FLOAT32
+    sums: Array = engine.conv2d(multiplier, x, w, geometry, rounded=rounded)
+    return sums if bias is None else backend.biased(sums, bias, -3, dtype)
+
+
+def _check_bias(bias: Array | None) -> None:
+    if bias is not None and bias.dtype not in (_FLOAT32, _FLOAT64):
         raise TypeError(f"bias is {bias.dtype}, expected float32 or float64")
-    sums = engine.conv2d(multiplier, x, w, geometry, rounded=False)
-    return backend.biased(sums, bias, dtype)
 
 
 def _checked(
-    left: tuple[str, Array], right: tuple[str, Array], options: Options
+    left: tuple[str, Array], right: tuple[str, Right], options: Options
 ) -> tuple[Array, Array, np.dtype[Any]]:
     """Both operands as float32, and the dtype of the result."""
     if options.a_quant is not None or options.b_quant is not None:
@@ -66,4 +74,5 @@ def _checked(
         )
     dtype = result_dtype(options.out_dtype, (_FLOAT32, _FLOAT64), _FLOAT32)
     (a_name, a), (b_name, b) = left, right
-    return as_float32(a, a_name), as_float32(b, b_name), dtype
+    ready = b.values if isinstance(b, Weights) else as_float32(b, b_name)
+    return as_float32(a, a_name), ready, dtype

@@ -7,6 +7,7 @@ integer sums; float operands are quantized first (``axsim.ops`` has the rules) a
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,41 +15,48 @@ import numpy as np
 from numpy.typing import NDArray
 
 from axsim.engines.forms.folded import FoldedTable, Limits, fold
+from axsim.engines.forms.signs import SIGNED
 from axsim.engines.operands import Quantized, Unquantized
 from axsim.engines.plan import Plan, Subject
-from axsim.engines.protocols import Backend
+from axsim.engines.protocols import Backend, Layers, Sums
 from axsim.engines.shapes.geometry import Geometry
 from axsim.engines.shapes.work import Work
+from axsim.engines.weights import Weights
 from axsim.errors import AccumulatorOverflowError
 from axsim.multipliers import Multiplier
 from axsim.ops.options import Options, Quantization, result_dtype
-from axsim.quantization import QuantParams, Rule
+from axsim.quantization import QuantParams, Rule, along, not_finite
 
 Array = NDArray[Any]
 
 _INT32, _INT64, _BYTE = np.dtype(np.int32), np.dtype(np.int64), np.dtype(np.uint8)
 _MAX = {_INT32: 2**31 - 1, _INT64: 2**63 - 1}
-_WHOLE: dict[str, Limits] = {"u": (0, 255), "i": (-128, 127)}  # all that uint8 and int8 hold
+_WHOLE: dict[np.dtype[Any], Limits] = {
+    np.dtype(np.uint8): (0, 255),
+    np.dtype(np.int8): (-128, 127),
+}  # all that these types hold
 _FLOATS = np.dtype(np.float32), np.dtype(np.float64)
+
+Right = Array | Weights  # as it came in, or made ready for this multiplier
 
 
 @dataclass(frozen=True)
-class Operands:
+class Call:
     """What one call multiplies.
 
     Attributes:
         backend: of the place where the arrays are.
-        a, b: uint8 or int8, as they came in or quantized.
-        quantized: how ``a`` and ``b`` were quantized; None if integers came in.
-        subject: the multiplier's table, folded for these types.
+        a, b: the operands as they came in, ``b`` perhaps made ready.
+        by: how floats are quantised; empty if integers came in. Without the right operand, if that is ready.
+        subject: the multiplier's table, folded for the integers' types.
         accumulator: int32 or int64, wide enough for the sums.
         out_dtype: the result's.
     """
 
     backend: Backend
     a: Array
-    b: Array
-    quantized: tuple[Quantized, Quantized] | None
+    b: Right
+    by: tuple[Unquantized, ...]
     subject: Subject
     accumulator: np.dtype[Any]
     out_dtype: np.dtype[Any]
@@ -59,38 +67,63 @@ class Operands:
         return self.subject.folded
 
     @property
-    def bytes(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """``a`` and ``b`` as the engines know them."""
-        return self.a.view(_BYTE), self.b.view(_BYTE)
+    def integers(self) -> tuple[Array, Array]:
+        """``a`` and ``b`` as the engines know them, if integers came in."""
+        return as_bytes(self.a), as_bytes(self.b.values if isinstance(self.b, Weights) else self.b)
+
+    def quantized(self, bias: Array | None = None) -> tuple[Quantized, Quantized]:
+        """Both operands as integers that stand for floats; ValueError if one, or bias, is not finite."""
+        left, *rest = self.backend.quantized(self.by, bias)
+        right = self.b.quantized if isinstance(self.b, Weights) else rest[0]
+        assert right is not None
+        return left, right
+
+    def layer(self, engine: Sums) -> tuple[Layers, Weights] | None:
+        """What carries the whole call out at once, and the weights for it; None where nothing does."""
+        if not isinstance(self.b, Weights) or not self.by or self.out_dtype != np.float32:
+            return None
+        layers = self.backend.layer(engine, self.subject, self.by[0], self.b)
+        return None if layers is None else (layers, self.b)
 
 
 def multiply(backend: Backend, multiplier: Multiplier, a: Array, b: Array, options: Options) -> Array:
     """``a * b`` element by element, broadcast together."""
     call = _checked(backend, multiplier, ("a", a), ("b", b), options, terms=1, channel_axis=None)
-    products = backend.select(options.engine).lookup(call.table, *call.bytes)
-    if call.quantized is None:
-        return products.astype(call.out_dtype, copy=False)
-    return backend.scaled_lookup(products, *call.quantized, call.out_dtype)
+    engine = backend.select(options.engine)
+    if not call.by:
+        return engine.lookup(call.table, *call.integers).astype(call.out_dtype, copy=False)
+    left, right = call.quantized()
+    products = engine.lookup(call.table, as_bytes(left.values), as_bytes(right.values))
+    return backend.scaled_lookup(products, left, right, call.out_dtype)
 
 
-def matmul(backend: Backend, multiplier: Multiplier, a: Array, b: Array, options: Options) -> Array:
-    """``a @ b`` of a (..., M, K) and b (..., K, N): (..., M, N)."""
+def matmul(
+    backend: Backend, multiplier: Multiplier, a: Array, b: Right, bias: Array | None, options: Options
+) -> Array:
+    """``a @ b`` of a (..., M, K) and b (..., K, N), plus bias (N,): (..., M, N)."""
     # A vector was made a column: its only axis held the terms of the sum, not output channels.
-    call = _checked(
-        backend, multiplier, ("a", a), ("b", b), options, terms=a.shape[-1], channel_axis=b.ndim - 1
-    )
+    sides = ("a", a), ("b", b)
+    terms, axis = a.shape[-1], b.ndim - 1
+    call = _checked(backend, multiplier, *sides, options, terms=terms, channel_axis=axis, bias=bias)
     engine = backend.choose(options.engine, Work.of_gemm(a.shape, b.shape), call.subject)
-    sums = engine.gemm(call.table, *call.bytes, call.accumulator)
-    if call.quantized is None:
+    if not call.by:
+        sums = engine.gemm(call.table, *call.integers, call.accumulator)
+        if bias is not None:
+            sums += bias.astype(sums.dtype)
         return sums
-    return backend.scaled_gemm(sums, *call.quantized, call.out_dtype)
+    if found := call.layer(engine):
+        layers, weights = found
+        return layers.gemm(call.table, call.by[0], weights, bias)
+    left, right = call.quantized(bias)
+    sums = engine.gemm(call.table, as_bytes(left.values), as_bytes(right.values), call.accumulator)
+    return backend.scaled_gemm(sums, left, right, bias, call.out_dtype)
 
 
 def conv2d(
     backend: Backend,
     multiplier: Multiplier,
     x: Array,
-    w: Array,
+    w: Right,
     bias: Array | None,
     geometry: Geometry,
     options: Options,
@@ -98,17 +131,22 @@ def conv2d(
     """Cross-correlation of x (N, C, H, W) with w (O, C / groups, kh, kw), plus bias (O,): (N, O, OH, OW)."""
     terms = math.prod(w.shape[1:])
     call = _checked(backend, multiplier, ("x", x), ("w", w), options, terms=terms, channel_axis=0, bias=bias)
-    pad_byte = 0 if call.quantized is None else call.quantized[0].zero_byte
     engine = backend.choose(options.engine, Work.of_conv2d(x.shape, w.shape, geometry), call.subject)
-    sums = engine.conv2d(call.table, *call.bytes, geometry, pad_byte, call.accumulator)
-    if call.quantized is None:
+    if not call.by:
+        sums = engine.conv2d(call.table, *call.integers, geometry, 0, call.accumulator)
         if bias is not None:
             sums += bias.astype(sums.dtype)[:, None, None]
         return sums
-    return backend.scaled_conv2d(sums, *call.quantized, geometry, bias, call.out_dtype)
+    if found := call.layer(engine):
+        layers, weights = found
+        return layers.conv2d(call.table, call.by[0], weights, geometry, bias)
+    left, right = call.quantized(bias)
+    operands = as_bytes(left.values), as_bytes(right.values)
+    sums = engine.conv2d(call.table, *operands, geometry, left.pad, call.accumulator)
+    return backend.scaled_conv2d(sums, left, right, geometry, bias, call.out_dtype)
 
 
-def explain_matmul(backend: Backend, multiplier: Multiplier, a: Array, b: Array, options: Options) -> Plan:
+def explain_matmul(backend: Backend, multiplier: Multiplier, a: Array, b: Right, options: Options) -> Plan:
     """How ``matmul`` chooses its engine for these arguments."""
     call = _checked(
         backend, multiplier, ("a", a), ("b", b), options, terms=a.shape[-1], channel_axis=b.ndim - 1
@@ -117,7 +155,7 @@ def explain_matmul(backend: Backend, multiplier: Multiplier, a: Array, b: Array,
 
 
 def explain_conv2d(
-    backend: Backend, multiplier: Multiplier, x: Array, w: Array, geometry: Geometry, options: Options
+    backend: Backend, multiplier: Multiplier, x: Array, w: Right, geometry: Geometry, options: Options
 ) -> Plan:
     """How ``conv2d`` chooses its engine for these arguments."""
     terms = math.prod(w.shape[1:])
@@ -129,61 +167,152 @@ def _checked(
     backend: Backend,
     multiplier: Multiplier,
     left: tuple[str, Array],
-    right: tuple[str, Array],
+    right: tuple[str, Right],
     options: Options,
     *,
     terms: int,
     channel_axis: int | None,
     bias: Array | None = None,
-) -> Operands:
-    """Check the operands, each with its name for messages; quantise floats; choose the accumulator."""
+) -> Call:
+    """Check the operands, each with its name for messages; how floats are quantised; the accumulator."""
     (a_name, a), (b_name, b) = left, right
     floats = _is_float(a_name, a)
-    if floats != _is_float(b_name, b):
-        raise TypeError(
-            f"{a_name} is {a.dtype} and {b_name} is {b.dtype}: quantise the float operand yourself "
-            "(axsim.quantize.quantize), or pass two floats"
-        )
+    ready = isinstance(b, Weights)
+    if floats != (b.quantized is not None if isinstance(b, Weights) else _is_float(b_name, b)):
+        raise TypeError(_mixed(a_name, a, b_name, b, pairs=channel_axis is not None))
     if bias is not None:
         _check_bias_type(bias, floats)
+    if not floats and (options.a_quant is not None or options.b_quant is not None):
+        raise TypeError(f"a_quant or b_quant is given, but {a_name} and {b_name} are integers already")
+    if ready and options.b_quant is not None:
+        raise TypeError(f"b_quant is given, but {b_name} is quantized already")
+    by: tuple[Unquantized, ...] = ()
     if floats:
-        out_dtype = result_dtype(options.out_dtype, _FLOATS, np.result_type(a.dtype, b.dtype))
         a_by = _rule(a, "a_quant", options.a_quant, multiplier.a_bits, multiplier.signed, None)
-        b_by = _rule(b, "b_quant", options.b_quant, multiplier.b_bits, multiplier.signed, channel_axis)
-        table = fold(multiplier.table, a_by.dtype, b_by.dtype)
+        by = (Unquantized(a_name, a, a_by),)
+        if isinstance(b, Weights):
+            source, b_type = b.source or a.dtype, b.dtype
+        else:
+            b_by = right_rule(multiplier, b, options.b_quant, channel_axis)
+            by, source, b_type = (*by, Unquantized(b_name, b, b_by)), b.dtype, b_by.dtype
+        out_dtype = result_dtype(options.out_dtype, _FLOATS, np.result_type(a.dtype, source))
+        table, types = fold(multiplier.table, a_by.dtype, b_type), (a_by.dtype, b_type)
         _check_range("a_quant", a_by, table.a_limits, multiplier)
-        _check_range("b_quant", b_by, table.b_limits, multiplier)
-        made = backend.quantized([Unquantized(a_name, a, a_by), Unquantized(b_name, b, b_by)], bias)
-        quantized = made[0], made[1]
-        a, b = quantized[0].values, quantized[1].values
-        largest = terms * table.max_abs
-        accumulator = _INT32 if largest <= _MAX[_INT32] else _INT64
+        accumulator = _INT32 if terms * table.max_abs <= _MAX[_INT32] else _INT64
     else:
-        if options.a_quant is not None or options.b_quant is not None:
-            raise TypeError(f"a_quant or b_quant is given, but {a_name} and {b_name} are integers already")
         accumulator = out_dtype = result_dtype(options.out_dtype, (_INT32, _INT64), _INT32)
-        table = fold(multiplier.table, a.dtype, b.dtype)
-        _check_values(backend, (a_name, a, table.a_limits), (b_name, b, table.b_limits), multiplier)
+        table, types = _folded(multiplier, (a_name, a.dtype), (b_name, b.dtype)), (a.dtype, b.dtype)
+        sides = [(a_name, a, table.a_limits)]
+        if not isinstance(b, Weights):
+            sides.append((b_name, b, table.b_limits))
+        _check_values(backend, multiplier, sides)
         _check_sums(backend, multiplier.name, terms, table.max_abs, bias, out_dtype)
-        quantized = None
-    return Operands(
-        backend, a, b, quantized, Subject(multiplier.table, table, a.dtype, b.dtype), accumulator, out_dtype
+    subject = Subject(multiplier.table, table, *types, multiplier.name)
+    return Call(backend, a, b, by, subject, accumulator, out_dtype)
+
+
+def ready(
+    backend: Backend,
+    multiplier: Multiplier,
+    name: str,
+    b: Array,
+    given: Quantization | QuantParams,
+    channel_axis: int,
+) -> tuple[Array, QuantParams | None]:
+    """A right operand as integers, checked, and what they stand for: None if integers came in.
+
+    Raises:
+        TypeError: it is neither a float nor an integer that the multiplier takes.
+        ValueError: it does not fit the multiplier, or holds NaN or infinity.
+    """
+    if not _is_float(name, b):
+        if given is not None:
+            raise TypeError(f"b_quant is given, but {name} holds integers already")
+        table = _folded(multiplier, ("", _BYTE), (name, b.dtype))
+        _check_values(backend, multiplier, [(name, b, table.b_limits)])
+        return b, None
+    by = right_rule(multiplier, b, given, channel_axis)
+    if isinstance(by, Rule):
+        low, high = backend.row_extremes(b.reshape(1, -1)) if b.size else (np.zeros(1), np.zeros(1))
+        if not np.isfinite([low, high]).all():
+            raise not_finite(name)
+        by = by.params(low[0], high[0])
+    return backend.integers(name, b, by), by
+
+
+def right_rule(
+    multiplier: Multiplier, b: Array, given: Quantization, channel_axis: int | None
+) -> Rule | QuantParams:
+    """What to quantise a float right operand by; ValueError unless the multiplier takes what that makes."""
+    by = _rule(b, "b_quant", given, multiplier.b_bits, multiplier.signed, channel_axis)
+    check_integers("b_quant", by, multiplier)
+    return by
+
+
+def check_parameters(
+    name: str, params: QuantParams, values: Array, multiplier: Multiplier, channel_axis: int
+) -> None:
+    """ValueError unless the multiplier's right operand can be integers that ``params`` made."""
+    _rule(values, name, params, multiplier.b_bits, multiplier.signed, channel_axis)
+    along(params.scale, params, values, name)  # checks the number of channels
+    check_integers(name, params, multiplier)
+
+
+def check_integers(argument: str, by: Rule | QuantParams, multiplier: Multiplier) -> None:
+    """ValueError unless the multiplier's right operand takes all integers of the range."""
+    if multiplier.signed and by.dtype == SIGNED:
+        raise ValueError(_no_signs(multiplier))
+    _check_range(argument, by, fold(multiplier.table, by.dtype, by.dtype).b_limits, multiplier)
+
+
+def _folded(
+    multiplier: Multiplier, left: tuple[str, np.dtype[Any]], right: tuple[str, np.dtype[Any]]
+) -> FoldedTable:
+    if multiplier.signed:
+        for name, dtype in (left, right):
+            if dtype == SIGNED:
+                raise TypeError(f"{name} is int16: {_no_signs(multiplier)}")
+    return fold(multiplier.table, left[1], right[1])
+
+
+def _no_signs(multiplier: Multiplier) -> str:
+    return (
+        f"{multiplier.name} is signed, and takes uint8 and int8 operands; int16 ones have their sign beside "
+        "8 bits of magnitude, as unsigned circuits take them"
     )
+
+
+def _mixed(a_name: str, a: Array, b_name: str, b: Right, *, pairs: bool) -> str:
+    if isinstance(b, Weights) and b.quantized is not None:
+        return (
+            f"{a_name} is {a.dtype}, but {b_name} holds integers that stand for floats, and expects a float "
+            f"{a_name}; prepare the integers alone to multiply integers"
+        )
+    hint = "quantise the float operand yourself (axsim.quantize.quantize), or pass two floats"
+    if pairs and a.dtype.kind == "f":
+        pair = f"{b_name}=(integers, axsim.quantize.QuantParams(...))"
+        hint = f"say what the integers stand for, {pair}, or {hint}"
+    return f"{a_name} is {a.dtype} and {b_name} is {b.dtype}: {hint}"
+
+
+def as_bytes(operand: Array) -> Array:
+    """An integer operand as engines take it: bytes, or int16."""
+    return operand if operand.dtype == SIGNED else operand.view(_BYTE)
 
 
 def _is_float(name: str, array: Array) -> bool:
     """Whether the operand is to be quantized; TypeError if it is neither a float nor an 8-bit integer."""
     kind, size = array.dtype.kind, array.dtype.itemsize
-    if kind in "iu" and size == 1:
+    if (kind in "iu" and size == 1) or array.dtype == SIGNED:
         return False
     if kind == "f" and size in (4, 8):
         return True
     hint = ""
     if kind in "iu":
-        hint = "; cast it to uint8 or int8 if the values fit"
+        hint = "; cast it to uint8 or int8 if the values fit, or to int16 if they are from -255 to 255"
     elif kind == "f":
         hint = "; cast it to float32"
-    raise TypeError(f"{name} is {array.dtype}, expected uint8, int8, float32 or float64{hint}")
+    raise TypeError(f"{name} is {array.dtype}, expected uint8, int8, int16, float32 or float64{hint}")
 
 
 def _rule(
@@ -202,17 +331,19 @@ def _rule(
         return Rule.affine(min(bits, 8), signed=signed)
     if given == "symmetric":  # an unsigned circuit gets the sign beside its magnitude bits
         return Rule.symmetric(min(bits if signed else bits + 1, 8))
-    raise ValueError(f"{argument} is {given!r}, expected 'affine', 'symmetric' or axsim.quantize.QuantParams")
+    if given == "sign-magnitude":  # the sign beside all of the magnitude bits
+        return Rule.symmetric(min(bits if signed else bits + 1, 8 if signed else 9))
+    raise ValueError(
+        f"{argument} is {given!r}, expected 'affine', 'symmetric', 'sign-magnitude' or "
+        "axsim.quantize.QuantParams"
+    )
 
 
 def _check_values(
-    backend: Backend,
-    left: tuple[str, Array, Limits],
-    right: tuple[str, Array, Limits],
-    multiplier: Multiplier,
+    backend: Backend, multiplier: Multiplier, sides: Sequence[tuple[str, Array, Limits]]
 ) -> None:
     """Look at the values where the circuit does not take all that their type holds."""
-    narrow = [side for side in (left, right) if side[2] != _WHOLE[side[1].dtype.kind]]
+    narrow = [side for side in sides if side[2] != _WHOLE.get(side[1].dtype)]
     if not narrow:
         return
     found = backend.extremes(*(array for _, array, _ in narrow))

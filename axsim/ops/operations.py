@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from axsim.engines.backend import accept
+from axsim.engines.backend import Accepted, accept
+from axsim.engines.shapes.batches import broadcast
 from axsim.engines.shapes.geometry import geometry
+from axsim.engines.weights import Weights
+from axsim.entrance import entrance
 from axsim.multipliers import FloatMultiplier, Multiplier, get
 from axsim.ops import floating, integer
+from axsim.ops.integer import Right
 from axsim.ops.options import Options, Quantization
+from axsim.ops.prepared import Mult, Prepared, check_pair, is_pair
 from axsim.quantization import QuantParams
 
 Array = NDArray[Any]
-Mult = str | Multiplier | FloatMultiplier
 
 
+@entrance
 def multiply(
     a: Any,
     b: Any,
@@ -32,7 +35,7 @@ def multiply(
     """``a * b`` element by element, through the multiplier; shapes broadcast.
 
     Args:
-        a, b: arrays of uint8, int8, float32 or float64, of one kind and on one device.
+        a, b: arrays of uint8, int8, int16 (-255 to 255), float32 or float64, of one kind and on one device.
         mult: a multiplier or its name.
         a_quant, b_quant: how float operands are quantised, per tensor; see ``help(axsim.ops)``.
         out_dtype: int32 (default) or int64; for float operands float32 or float64 (default: the operands'
@@ -51,17 +54,19 @@ def multiply(
     accepted = accept(a=a, b=b)
     a, b = accepted.arrays
     _check_broadcast(a.shape, b.shape)
-    multiplier, kind = resolve(mult)
+    multiplier = get(mult)
     options = Options(a_quant, b_quant, out_dtype, engine)
     with accepted.context:
-        return accepted.wrap(kind.multiply(accepted.backend, multiplier, a, b, options))
+        return accepted.wrap(kind_of(multiplier).multiply(accepted.backend, multiplier, a, b, options))
 
 
+@entrance
 def matmul(
     a: Any,
     b: Any,
-    mult: Mult = "exact8",
+    mult: Mult | None = None,
     *,
+    bias: Any = None,
     a_quant: Quantization = None,
     b_quant: Quantization = None,
     out_dtype: Any = None,
@@ -73,8 +78,11 @@ def matmul(
     broadcast, and a vector is a row on the left, a column on the right. K = 0 gives zeros.
 
     Args:
-        a, b: arrays of uint8, int8, float32 or float64, of at least one axis.
-        mult: a multiplier or its name.
+        a: array of uint8, int8, int16 (-255 to 255), float32 or float64, of at least one axis.
+        b: the same; or a pair (integers, ``QuantParams``) for a float ``a``; or what ``axsim.prepare`` made.
+        mult: a multiplier or its name; ``exact8``, or what ``b`` was prepared for, unless given.
+        bias: (N,), added before the result is rounded; integers with integer operands, floats with float
+            ones.
         a_quant, b_quant: how float operands are quantised; see ``help(axsim.ops)``.
         out_dtype: int32 (default) or int64; for float operands float32 or float64 (default: the operands'
             type).
@@ -98,23 +106,23 @@ def matmul(
     array([[    7,   502],
            [  513, 55994]], dtype=int32)
     """
-    accepted = accept(a=a, b=b)
-    a, b = accepted.arrays
-    row, column = a.ndim == 1, b.ndim == 1
+    accepted, multiplier, (a, b, bias) = take(("a", a), ("b", b), mult, "matmul", bias=bias)
     a2, b2 = matrices(a, b, b_quant)
-    multiplier, kind = resolve(mult)
+    if bias is not None and bias.shape != b2.shape[-1:]:
+        raise ValueError(f"bias has shape {bias.shape}, expected {b2.shape[-1:]}, one for each column of b")
     options = Options(a_quant, b_quant, out_dtype, engine)
     with accepted.context:
-        out = kind.matmul(accepted.backend, multiplier, a2, b2, options)
-        if row:
+        out = kind_of(multiplier).matmul(accepted.backend, multiplier, a2, b2, bias, options)
+        if a.ndim == 1:
             out = out[..., 0, :]
-        return accepted.wrap(out[..., 0] if column else out)
+        return accepted.wrap(out[..., 0] if b.ndim == 1 else out)
 
 
+@entrance
 def conv2d(
     x: Any,
     w: Any,
-    mult: Mult = "exact8",
+    mult: Mult | None = None,
     *,
     bias: Any = None,
     stride: Any = 1,
@@ -132,9 +140,10 @@ def conv2d(
     w[o, c, i, j]]``, c over the channels of o's group.
 
     Args:
-        x: (N, C, H, W) of uint8, int8, float32 or float64.
-        w: (O, C / groups, kh, kw) of the same kinds.
-        mult: a multiplier or its name.
+        x: (N, C, H, W) of uint8, int8, int16 (-255 to 255), float32 or float64.
+        w: (O, C / groups, kh, kw) of the same kinds; or a pair (integers, ``QuantParams``) for a float ``x``;
+            or what ``axsim.prepare`` made.
+        mult: a multiplier or its name; ``exact8``, or what ``w`` was prepared for, unless given.
         bias: (O,); integers with integer operands, floats with float operands.
         stride, dilation: a number, or (vertical, horizontal).
         padding: pixels added on every side, (vertical, horizontal), ((top, bottom), (left, right)); "valid"
@@ -164,22 +173,52 @@ def conv2d(
     array([[[[8, 8],
              [8, 8]]]], dtype=int32)
     """
-    arrays = {"x": x, "w": w} if bias is None else {"x": x, "w": w, "bias": bias}
-    accepted = accept(**arrays)
-    x, w, *rest = accepted.arrays
+    accepted, multiplier, (x, w, bias) = take(("x", x), ("w", w), mult, "conv2d", bias=bias, groups=groups)
     windows = geometry(
         x_shape=x.shape, w_shape=w.shape, stride=stride, padding=padding, dilation=dilation, groups=groups
     )
-    if rest and rest[0].shape != (len(w),):
-        raise ValueError(f"bias has shape {rest[0].shape}, expected ({len(w)},), one for each filter of w")
-    multiplier, kind = resolve(mult)
+    if bias is not None and bias.shape != w.shape[:1]:
+        raise ValueError(f"bias has shape {bias.shape}, expected {w.shape[:1]}, one for each filter of w")
     options = Options(a_quant, b_quant, out_dtype, engine)
     with accepted.context:
-        out = kind.conv2d(accepted.backend, multiplier, x, w, rest[0] if rest else None, windows, options)
+        out = kind_of(multiplier).conv2d(accepted.backend, multiplier, x, w, bias, windows, options)
         return accepted.wrap(out)
 
 
-def matrices(a: Array, b: Array, b_quant: Quantization) -> tuple[Array, Array]:
+def take(
+    left: tuple[str, Any],
+    right: tuple[str, Any],
+    mult: Mult | None,
+    operation: str,
+    *,
+    bias: Any = None,
+    groups: Any = 1,
+) -> tuple[Accepted, Multiplier | FloatMultiplier, tuple[Array, Right, Array | None]]:
+    """Where the operands of a call are, the multiplier, and left, right and bias as operations know them.
+
+    ``left`` and ``right`` are operands with their names for messages.
+    """
+    (a_name, a), (b_name, b) = left, right
+    arrays = {a_name: a} if bias is None else {a_name: a, "bias": bias}
+    if isinstance(b, Prepared):
+        multiplier = b.multiplier if mult is None else get(mult)
+        b.check(b_name, multiplier, operation, groups)
+        accepted = accept(**arrays)
+        with accepted.context:
+            b = b.on(accepted.backend)
+    else:
+        multiplier = get("exact8" if mult is None else mult)
+        values, params = b if is_pair(b) else (b, None)
+        accepted = accept(**arrays, **{b_name: values})
+        b = accepted.arrays.pop()
+        if params is not None:
+            check_pair(b_name, multiplier, b, params, b.ndim - 1 if operation == "matmul" else 0)
+            with accepted.context:
+                b = Weights(b, accepted.backend.described(b, params))
+    return accepted, multiplier, (accepted.arrays[0], b, accepted.arrays[1] if bias is not None else None)
+
+
+def matrices(a: Array, b: Right, b_quant: Quantization) -> tuple[Array, Right]:
     """The operands of ``matmul`` with two axes or more, a vector made a row or a column; checked."""
     if not a.ndim or not b.ndim:
         raise ValueError(
@@ -190,7 +229,7 @@ def matrices(a: Array, b: Array, b_quant: Quantization) -> tuple[Array, Array]:
         raise ValueError(
             "b_quant has parameters for each index of an axis, but b is a vector: it has no output channels"
         )
-    a2, b2 = a[None] if row else a, b[:, None] if column else b
+    a2, b2 = a[None] if row else a, _column(b) if column else b
     if a2.shape[-1] != b2.shape[-2]:
         raise ValueError(
             f"a has shape {a.shape} and b {b.shape}: a's last axis ({a2.shape[-1]}) must equal b's "
@@ -200,15 +239,20 @@ def matrices(a: Array, b: Array, b_quant: Quantization) -> tuple[Array, Array]:
     return a2, b2
 
 
-def resolve(mult: Mult) -> tuple[Any, ModuleType]:
-    """The multiplier, and the module that carries out operations with its kind."""
-    multiplier = get(mult)
-    return multiplier, integer if isinstance(multiplier, Multiplier) else floating
+def _column(b: Right) -> Right:
+    if isinstance(b, Weights):
+        return b.column()
+    return b[:, None]
+
+
+def kind_of(multiplier: Multiplier | FloatMultiplier) -> Any:
+    """The module that carries out operations with a multiplier of that kind."""
+    return integer if isinstance(multiplier, Multiplier) else floating
 
 
 def _check_broadcast(a_shape: tuple[int, ...], b_shape: tuple[int, ...]) -> None:
     try:
-        np.broadcast_shapes(a_shape, b_shape)
+        broadcast(a_shape, b_shape)
     except ValueError:
         raise ValueError(
             f"axes {a_shape} of a and {b_shape} of b do not broadcast: in each pair they must be equal or "

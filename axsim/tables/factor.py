@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from axsim.arrays import as_array
 from axsim.errors import TableError
 from axsim.tables.lattice import content, limbs, narrow_factors, rank
 from axsim.tables.product import ProductTable, operands
@@ -196,7 +197,7 @@ def _types(limits: tuple[int, int]) -> tuple[str, ...]:
 
 
 def _int32(name: str, values: Any) -> NDArray[np.int32]:
-    raw = np.asarray(values)
+    raw = as_array(name, values)
     if raw.dtype.kind not in "iu":
         raise TypeError(f"{name} has dtype {raw.dtype}, expected integers")
     limits = np.iinfo(np.int32)

@@ -23,6 +23,7 @@ import numpy as np
 
 from axsim.errors import TableError
 from axsim.files import replace_file
+from axsim.forks import unforked
 from axsim.tables.factor import Factors
 
 FILE = Path(__file__).with_name("factors.npz")
@@ -48,7 +49,8 @@ def library() -> Library:
     Raises:
         TableError: the file is missing or damaged.
     """
-    return read_library(FILE)
+    with unforked:  # NumPy and zipfile load modules at their first use
+        return read_library(FILE)
 
 
 def read_library(path: Path) -> Library:

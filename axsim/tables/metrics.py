@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
@@ -112,6 +112,9 @@ PUBLISHED_LABELS: Mapping[str, str] = {
 }
 
 
+_WAYS = (ROUND_HALF_EVEN, ROUND_HALF_UP)
+
+
 def round_like(value: float, text: str) -> Decimal:
     """``value`` rounded (half to even) to the last digit of ``text``, which may carry an exponent.
 
@@ -125,7 +128,11 @@ def round_like(value: float, text: str) -> Decimal:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One error figure beside the published one; ``agrees`` if it rounds to the printed digits."""
+    """One error figure beside the published one; ``agrees`` if it rounds to the printed digits.
+
+    A figure that lies midway between two numbers of as many digits agrees with both: authors' programs round
+    the one way or the other, by how they scaled it.
+    """
 
     label: str
     computed: float
@@ -134,7 +141,8 @@ class Comparison:
     @property
     def agrees(self) -> bool:
         text = self.published["text"]
-        return round_like(self.computed, text) == Decimal(text)
+        rounded = {Decimal(self.computed).quantize(Decimal(text), rounding=way) for way in _WAYS}
+        return Decimal(text) in rounded
 
 
 def compare(metrics: Metrics, published: Mapping[str, Figure]) -> tuple[Comparison, ...]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from axsim.arrays import as_array, is_masked
 from axsim.circuits.operands import operand_range
+from axsim.once import cached_property
 
 if TYPE_CHECKING:
     from axsim.circuits import Netlist
@@ -37,7 +38,8 @@ class ProductTable:
     """All products of a multiplier: ``values[a, b]``, indexed by the operands' bit patterns.
 
     For a signed multiplier the patterns are two's complement: row 255 of an 8-bit one is a = -1. The left
-    operand is the row; approximate multipliers seldom commute. Immutable; equal tables compare equal.
+    operand is the row; approximate multipliers seldom commute. Immutable; equal tables compare equal, and so
+    do a table and an array of its products. ``numpy.asarray(table)`` is ``values``.
 
     Attributes:
         values: products, shape ``(2**a_bits, 2**b_bits)``, read-only, C-contiguous, little-endian, of the
@@ -66,7 +68,7 @@ class ProductTable:
         check_widths(self.a_bits, self.b_bits)
         if not 1 <= self.out_bits <= MAX_OUT_BITS:
             raise ValueError(f"out_bits is {self.out_bits}, expected 1 to {MAX_OUT_BITS}")
-        raw = np.asarray(self.values)
+        raw = as_array("values", self.values)
         if raw.dtype.kind not in "iu":
             raise TypeError(f"values are {raw.dtype}, expected integers: a table holds exact products")
         shape = (1 << self.a_bits, 1 << self.b_bits)
@@ -102,7 +104,7 @@ class ProductTable:
         >>> ProductTable.from_array([[0, 0], [0, 1]])
         ProductTable(1x1 -> 2 bits, unsigned, sha256 b40711a8...)
         """
-        raw = np.asarray(values)
+        raw = as_array("values", values)
         if raw.ndim != 2 or any(n < 2 or n & (n - 1) for n in raw.shape):
             raise ValueError(f"values have shape {raw.shape}, expected (2**a_bits, 2**b_bits)")
         if raw.dtype.kind not in "iu":
@@ -124,17 +126,22 @@ class ProductTable:
         out_bits: int | None = None,
         signed: bool = False,
     ) -> ProductTable:
-        """A table of a vectorised function of two int64 arrays of equal shape ``(2**a_bits, 2**b_bits)``.
+        """A table of a function of two int64 arrays of equal shape ``(2**a_bits, 2**b_bits)``, or two ints.
 
         The function receives operand values (negative ones too where ``signed``) and returns the products.
+        One that fails for arrays with a TypeError or ValueError is called for each pair of ints instead.
 
         Raises:
             TypeError: the function does not return integers.
             ValueError: the function's result has another shape, or a product does not fit.
+
+        >>> table = ProductTable.from_function(lambda a, b: 0 if a == 0 else a * b + 1, 4, 4)
+        >>> int(table.values[0, 5]), int(table.values[3, 5])
+        (0, 16)
         """
         check_widths(a_bits, b_bits)
         a, b = np.meshgrid(operands(a_bits, signed), operands(b_bits, signed), indexing="ij")
-        values = np.asarray(function(a, b))
+        values = as_array("the function's result", _called(function, a, b))
         if values.shape != a.shape:
             raise ValueError(
                 f"the function returned shape {values.shape} for operands of shape {a.shape}; "
@@ -176,7 +183,20 @@ class ProductTable:
     def _key(self) -> tuple[object, ...]:
         return self.a_bits, self.b_bits, self.out_bits, self.signed, self.sha256
 
+    # So that ``array == table`` asks the table, too.
+    __array_priority__ = 1.0
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        converted = dtype is not None and np.dtype(dtype) != self.values.dtype
+        if converted and copy is False:
+            raise ValueError(
+                f"a table of {self.values.dtype} cannot be had as {np.dtype(dtype)} without a copy"
+            )
+        return np.array(self.values, dtype) if converted or copy else self.values
+
     def __eq__(self, other: object) -> bool:
+        if isinstance(other, np.ndarray):
+            return not is_masked(other) and bool(np.array_equal(self.values, other))
         return self._key() == other._key() if isinstance(other, ProductTable) else NotImplemented
 
     def __hash__(self) -> int:
@@ -191,6 +211,18 @@ class ProductTable:
             f"ProductTable({self.a_bits}x{self.b_bits} -> {self.out_bits} bits, "
             f"{'signed' if self.signed else 'unsigned'}, sha256 {self.sha256[:8]}...)"
         )
+
+
+def _called(function: Callable[..., Any], a: NDArray[np.int64], b: NDArray[np.int64]) -> Any:
+    """What the function makes of two arrays; of each pair of their elements, if it takes no arrays."""
+    try:
+        return function(a, b)
+    except (TypeError, ValueError) as of_arrays:
+        try:
+            products = np.frompyfunc(function, 2, 1)(a, b)  # as Python's own ints
+        except Exception as of_ints:
+            raise of_ints from of_arrays
+    return np.array(products.tolist())
 
 
 def check_widths(a_bits: int, b_bits: int) -> None:

@@ -21,12 +21,13 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import re
-import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +35,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from axsim.errors import TableError
+from axsim.files import read_regular, replace_file
+from axsim.forks import unforked
 from axsim.tables.factor import Factors
-from axsim.tables.product import ProductTable
+from axsim.tables.product import MAX_INPUT_BITS, ProductTable
 
 if TYPE_CHECKING:
     import h5py
@@ -46,6 +49,8 @@ GENERATOR_VERSION = 2
 
 FORMAT = "axsim product tables"
 USER_BLOCK = 512
+MOST_BYTES = 1 << 28  # of a file; that of the families, with factors, has a thousandth of it
+MOST_TERMS = 1 << 12  # rows of factors that are read
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 OWN_ATTRIBUTES = frozenset(
     ("a_bits", "b_bits", "out_bits", "signed", "product_sha256", "error_sha256", "generator_version")
@@ -70,7 +75,8 @@ class TableRecord:
 
     Raises:
         ValueError: the name cannot name a group, or an attribute's name is one the store uses itself.
-        TableError: the factors give another product for some pair of operands.
+        TableError: the factors give another product for some pair of operands, or the name is a published
+            circuit's and the products are not.
     """
 
     name: str
@@ -83,8 +89,24 @@ class TableRecord:
             raise ValueError(f"name is {self.name!r}, expected letters, digits and _ . + - [ ]")
         if taken := OWN_ATTRIBUTES & self.attributes.keys():
             raise ValueError(f"attributes {sorted(taken)} are written by the store itself; rename them")
+        if self.table.sha256 != published_sha256().get(self.name, self.table.sha256):
+            raise TableError(f"the products are not those of the published circuit {self.name}")
         if self.factors is not None:
             self.factors.verify(self.table.values)
+
+
+@cache
+def published_sha256() -> dict[str, str]:
+    """SHA-256 of each published circuit's product table, as ``ProductTable.sha256`` has it.
+
+    V. Mrazek et al., "EvoApprox8b", DATE 2017, doi 10.23919/DATE.2017.7926993.
+
+    >>> published_sha256()["mul8u_1JFF"][:8]
+    '0c6fd344'
+    """
+    text = Path(__file__).with_name("published_sha256.json").read_text(encoding="utf-8")
+    known: dict[str, str] = json.loads(text)
+    return known
 
 
 def write_tables(path: str | os.PathLike[str], records: Iterable[TableRecord]) -> None:
@@ -94,7 +116,8 @@ def write_tables(path: str | os.PathLike[str], records: Iterable[TableRecord]) -
         ValueError: two records have the same name.
         OSError: the folder or the file cannot be written; an existing file is then left as it was.
     """
-    import h5py
+    with unforked:
+        import h5py
 
     by_name: dict[str, TableRecord] = {}
     for record in records:
@@ -107,7 +130,7 @@ def write_tables(path: str | os.PathLike[str], records: Iterable[TableRecord]) -
         file.attrs.update(format=FORMAT, generator_version=GENERATOR_VERSION)
         for name in sorted(by_name):
             _write_record(file.create_group(name), by_name[name])
-    _replace_file(Path(path), seal(buffer.getvalue()[USER_BLOCK:]))
+    replace_file(path, seal(buffer.getvalue()[USER_BLOCK:]))
 
 
 def read_table(path: str | os.PathLike[str], name: str) -> TableRecord:
@@ -170,11 +193,12 @@ def _write_record(group: h5py.Group, record: TableRecord) -> None:
 @contextmanager
 def _opened(path: str | os.PathLike[str], name: str | None = None) -> Iterator[h5py.File]:
     """The file at ``path``, once its bytes are known to be those that were written."""
-    import h5py
+    with unforked:
+        import h5py
 
     wanted = f"{path}: table {name!r}" if name else f"{path}: its tables"
     try:
-        data = Path(path).read_bytes()
+        data = read_regular(path, MOST_BYTES)
     except OSError as problem:
         raise TableError(f"{wanted} cannot be read: {problem.strerror}") from problem
     block, body = data[:USER_BLOCK], data[USER_BLOCK:]
@@ -198,12 +222,12 @@ def _opened(path: str | os.PathLike[str], name: str | None = None) -> Iterator[h
 def _read_record(path: str | os.PathLike[str], file: h5py.File, name: str) -> TableRecord:
     try:
         group = file[name]
-        values, error = np.asarray(group["product"]), np.asarray(group["error"], "<i4")
+        values, error = _read(group, "product"), _read(group, "error").astype("<i4", copy=False)
         attributes = {key: _plain(value) for key, value in group.attrs.items()}
         own = {key: attributes.pop(key) for key in OWN_ATTRIBUTES}
         table = ProductTable(values, own["a_bits"], own["b_bits"], own["out_bits"], own["signed"])
         stored = group.get("factors")
-        factors = None if stored is None else Factors(*(np.asarray(stored[name]) for name in FACTORS))
+        factors = None if stored is None else Factors(*(_read(stored, name) for name in FACTORS))
     except (KeyError, TypeError, ValueError, OSError) as problem:
         raise TableError(f"{path}: table {name!r} cannot be read: {problem}; {_REMEDY}") from problem
     if table.sha256 != own["product_sha256"]:
@@ -220,20 +244,18 @@ def _read_record(path: str | os.PathLike[str], file: h5py.File, name: str) -> Ta
         raise TableError(f"{path}: table {name!r} is altered: {problem}; {_REMEDY}") from problem
 
 
+def _read(group: h5py.Group, name: str) -> NDArray[Any]:
+    """A dataset; ValueError before anything is unpacked if it is larger than any of ours can be."""
+    dataset = group[name]
+    most = (1 << MAX_INPUT_BITS) if name in ("product", "error") else MOST_TERMS << MAX_INPUT_BITS
+    if dataset.size > most:
+        raise ValueError(f"{name} has {dataset.size} entries, expected at most {most}")
+    return np.asarray(dataset)
+
+
 def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
 def _sha256(values: NDArray[np.integer[Any]]) -> str:
     return hashlib.sha256(values.tobytes()).hexdigest()
-
-
-def _replace_file(path: Path, data: bytes) -> None:
-    """Put ``data`` at ``path`` in one step, so that no reader ever sees part of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -9,6 +9,8 @@
 #include <stdexcept>
 #include <type_traits>
 
+#include "bindings/interpreter.h"
+
 namespace axsim {
 
 namespace nb = nanobind;

@@ -47,7 +47,7 @@ void gemm(const Multiplier &multiplier, const Floats &a, const Floats &b, const 
           const Indices &b_index, Sums out, int threads) {
     const axsim::Matrices<float> matrices(a, b, a_index, b_index, out);
     double *to = out.data();
-    const nb::gil_scoped_release release;
+    const axsim::InterpreterReleased released;
     axsim::floating::compute(Problem{matrices.product(), multiplier}, to, threads);
 }
 
@@ -55,7 +55,7 @@ void conv2d(const Multiplier &multiplier, const Floats &x, const Floats &w, Sums
             Pair dilation, std::size_t groups, int threads) {
     const axsim::Convolution<float> convolution(x, w, out, stride, pad, dilation, groups);
     double *to = out.data();
-    const nb::gil_scoped_release release;
+    const axsim::InterpreterReleased released;
     convolution.unfolded(
         0.0F, [&](const auto &product) { axsim::floating::compute(Problem{product, multiplier}, to, threads); });
 }
@@ -65,7 +65,7 @@ void multiply(const Multiplier &multiplier, const Floats &a, const Floats &b, ax
     const float *left = a.data(), *right = b.data();
     float *to = out.data();
     const std::size_t count = out.size();
-    nb::gil_scoped_release release;
+    const axsim::InterpreterReleased released;
     axsim::floating::multiply(multiplier, left, right, count, to, threads);
 }
 

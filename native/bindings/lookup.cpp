@@ -65,7 +65,7 @@ void lookup(const Entries &values, const Bytes &a, const Bytes &b, axsim::InOut<
     const std::uint8_t *left = a.data(), *right = b.data();
     std::int32_t *to = out.data();
     const std::size_t size = out.size(), blocks = axsim::ceil_div(size, kBlock);
-    nb::gil_scoped_release release;
+    const axsim::InterpreterReleased released;
     const int workers = static_cast<int>(
         std::min<std::size_t>(static_cast<std::size_t>(std::max(threads, 1)), 1 + size / (8 * kBlock)));
     axsim::parallel_for(blocks, workers, [&](const axsim::Next &next) {

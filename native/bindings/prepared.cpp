@@ -117,7 +117,7 @@ bool multiply(const Layer &layer, const In<float> &x, double scale, int zero, in
               int threads) {
     const std::size_t rows = rows_of(layer.weights(), x, out);
     const Quantisation by = quantisation(layer, scale, zero, low, high);
-    const nb::gil_scoped_release release;
+    const InterpreterReleased released;
     return layer.multiply(x.data(), rows, by, out.data(), threads);
 }
 
@@ -125,7 +125,7 @@ bool convolve(const Layer &layer, const In<float> &x, double scale, int zero, in
               Pair kernel, Pair stride, Pair pad, Pair dilation, int threads) {
     const ConvShape shape = shape_of(layer.weights(), x, out, kernel, stride, pad, dilation);
     const Quantisation by = quantisation(layer, scale, zero, low, high);
-    const nb::gil_scoped_release release;
+    const InterpreterReleased released;
     return layer.convolve(x.data(), shape, by, out.data(), threads);
 }
 
@@ -134,7 +134,7 @@ std::optional<std::tuple<double, int>> range_params(const In<float> &x, bool cen
     require(high > 0 && low <= 0, "low and high enclose 0");
     Extremes<float> ends{0, 0, true};
     if (x.size() > 0) {
-        const nb::gil_scoped_release release;
+        const InterpreterReleased released;
         ends = extremes(x.data(), x.size(), threads);
     }
     if (!ends.finite) return std::nullopt;

@@ -18,7 +18,7 @@ using Used = std::pair<std::size_t, int>;  // tiles, workers
 template <class Run>
 Used into(AnyOut &out, const Run &run) {
     const Schedule used = with_type<std::int32_t, std::int64_t>(out, "out must be int32 or int64", [&](auto *data) {
-        const nb::gil_scoped_release release;
+        const InterpreterReleased released;
         return run(data);
     });
     return {used.tiles, used.workers};

@@ -29,7 +29,7 @@ std::tuple<double, double, bool> extremes(const Array &x, int threads) {
     const std::size_t count = x.size();
     require(count > 0, "x is empty");
     return with_type<float, double>(x, kReal, [&](auto *data) {
-        const nb::gil_scoped_release release;
+        const axsim::InterpreterReleased released;
         const auto found = axsim::extremes(data, count, threads);
         return std::tuple<double, double, bool>(found.low, found.high, found.finite);
     });
@@ -43,7 +43,7 @@ bool quantise(const Array &x, const Doubles &scale, const Doubles &zero, int low
     const std::size_t outer = x.shape(0), inner = x.shape(2);
     std::uint8_t *to = out.data();
     return with_type<float, double>(x, kReal, [&](auto *data) {
-        const nb::gil_scoped_release release;
+        const axsim::InterpreterReleased released;
         return axsim::quantise(data, outer, by, inner, low, high, to, threads);
     });
 }
@@ -54,7 +54,7 @@ void sum_bytes(const Bytes &q, bool is_signed, Sums out, int threads) {
     require(out.shape(0) == outer && out.shape(1) == inner, "out does not fit q");
     const std::uint8_t *from = q.data();
     double *to = out.data();
-    const nb::gil_scoped_release release;
+    const axsim::InterpreterReleased released;
     axsim::sum_bytes(from, is_signed, outer, count, inner, to, threads);
 }
 
@@ -68,7 +68,7 @@ void sum_windows(const Bytes &x, bool is_signed, Pair kernel, Pair stride, Pair 
                                  stride[1],  pad[0],     pad[1],       dilation[0],  dilation[1]};
     const std::uint8_t *from = x.data();
     double *to = out.data();
-    const nb::gil_scoped_release release;
+    const axsim::InterpreterReleased released;
     axsim::sum_windows(from, is_signed, shape, groups, pad_byte, to, threads);
 }
 
@@ -78,7 +78,7 @@ void with_types(const Array &sums, Out &out, const Run &run) {
     require(out.size() == sums.size(), "out does not fit sums");
     with_type<std::int32_t, std::int64_t>(sums, kWhole, [&](auto *from) {
         with_type<float, double>(out, kReal, [&](auto *to) {
-            const nb::gil_scoped_release release;
+            const axsim::InterpreterReleased released;
             run(from, to);
         });
     });

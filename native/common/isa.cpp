@@ -37,6 +37,9 @@ bool runs(Isa which) {
 }
 
 Isa best() {
+#if defined(__x86_64__)
+    __builtin_cpu_init();  // static objects may be made before the compiler's own
+#endif
     for (const Named &known : kBestFirst)
         if (runs(known.isa)) return known.isa;
     return Isa::portable;
@@ -63,6 +66,9 @@ const char *forced() {
     return name != nullptr && *name != '\0' ? name : nullptr;
 }
 
+// Not a static object of a function: a child that was forked while another thread made it would wait for ever.
+const Isa best_isa = best();
+
 }  // namespace
 
 bool has_vnni() {
@@ -82,8 +88,7 @@ std::vector<std::string> runnable_isas() {
 
 Isa isa() {
     if (const char *name = forced()) return named(name);
-    static const Isa chosen = best();
-    return chosen;
+    return best_isa;
 }
 
 }  // namespace axsim

@@ -110,16 +110,4 @@ const Kernels *avx512_kernels();
 // Those of axsim::isa(), which throws where the environment names none that runs.
 const Kernels &kernels();
 
-// Kernels rely on subnormal numbers and on rounding to nearest, which a thread may have switched off.
-class DefaultFloatMode {
-  public:
-    DefaultFloatMode();
-    ~DefaultFloatMode();
-    DefaultFloatMode(const DefaultFloatMode &) = delete;
-    DefaultFloatMode &operator=(const DefaultFloatMode &) = delete;
-
-  private:
-    unsigned saved_;
-};
-
 }  // namespace axsim::floating

@@ -84,7 +84,6 @@ void multiply(const Multiplier &multiplier, const float *a, const float *b, std:
     const Kernels &set = kernels();
     parallel_for(ceil_div(count, kPiece), worthwhile_workers(static_cast<double>(count), threads),
                  [&](const Next &next) {
-                     const DefaultFloatMode mode;
                      Pieces pieces(multiplier, set);
                      for (std::size_t piece; next(piece);) {
                          const std::size_t first = piece * kPiece;

@@ -15,7 +15,6 @@ void compute(const Problem &problem, double *out, int threads) {
     }
     const Plan plan = make_plan(problem, threads);
     parallel_for(plan.tiles(), plan.workers, [&](const Next &next) {
-        const DefaultFloatMode mode;
         FormScratch forms;
         SegmentScratch segments;
         for (std::size_t task; next(task);) {

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <vector>
 
+#include "common/float_mode.h"
 #include "threads/team.h"
 
 namespace axsim {
@@ -57,6 +58,7 @@ class Loop {
     void work() {
         const std::size_t place = arrived_.fetch_add(1, std::memory_order_relaxed);
         if (place != 0) helped.fetch_add(1, std::memory_order_relaxed);
+        const DefaultFloatMode mode;  // also on threads that are not ours
         const Next next(*this, place);
         try {
             worker_.call(worker_.worker, next);

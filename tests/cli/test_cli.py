@@ -135,3 +135,34 @@ def test_errors_are_one_message_without_a_traceback(arguments: tuple[str, ...], 
     assert done.returncode == 2
     assert expected in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_python_runs_the_package() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "axsim", "--help"], capture_output=True, text=True, check=True
+    )
+    assert "Usage: axsim" in done.stdout
+    assert "doctor" in done.stdout
+
+
+@pytest.mark.parametrize("value", ["99999999999999999999", str(2**31)])
+def test_doctor_refuses_a_number_of_threads_that_cannot_be(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AXSIM_NUM_THREADS", value)
+    result = CliRunner().invoke(app, ["doctor"])
+    assert result.exit_code == 2
+    assert f"AXSIM_NUM_THREADS is '{value}', expected an integer from 1 to 65536" in result.output
+
+
+def test_info_of_a_float_multiplier_shows_what_is_published_of_the_papers_circuit() -> None:
+    text = run("info", "axfpm")
+    assert (
+        "energy 0.487, delay 0.29 of the exact floating-point multiplier's: published for the paper's" in text
+    )
+    assert "circuit Ax-FPM" in text
+    assert "Table 9" in text
+    assert "circuit HEAP" in run("info", "heap_like")
+    assert "energy 0.4, delay 0.4" in run("info", "bfloat16")
+    assert "published for" not in run("info", "axbf16")
+    assert "below 2.35099e-38" in run("info", "axbf16")

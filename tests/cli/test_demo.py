@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from scipy.ndimage import correlate
 
-import axsim
 from axsim.cli import demo
+from axsim.multipliers.evoapprox import evoapprox
 
 Text = pytest.importorskip("matplotlib.text").Text
 
-EVOAPPROX = [name for name in axsim.list_multipliers() if name.startswith("mul8u_")]
+EVOAPPROX = list(evoapprox())
 
 
 @pytest.fixture(scope="module")

@@ -56,6 +56,7 @@ def _all() -> Iterator[tuple[str, Defines]]:
     yield "quantize.cu", {}
     for real in ("float", "double"):
         yield "quantize.cu", {"FLOAT": real}
+        yield "quantize.cu", {"FLOAT": real, "INTEGER": "int16"}
         for value, bias, index in product(
             ("int32", "int64", "float", "double"), ("float", "double"), ("uint32", "int64")
         ):

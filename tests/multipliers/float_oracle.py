@@ -17,6 +17,8 @@ def slow_product(multiplier: FloatMultiplier, a: float, b: float) -> float:
     if a == 0 or b == 0:
         return -0.0 if negative and multiplier.special.zero_sign == "ieee" else 0.0
     magnitude = float(_magnitude(multiplier, Fraction(abs(a)), Fraction(abs(b))))
+    if magnitude == 0 and multiplier.special.zero_sign == "all-positive":
+        return 0.0
     return -magnitude if negative else magnitude
 
 
@@ -34,7 +36,7 @@ def _magnitude(multiplier: FloatMultiplier, a: Fraction, b: Fraction) -> Fractio
     result = (round(units) if multiplier.rounding == "nearest-even" else math.floor(units)) * quantum
     if result > Fraction(fmt.largest):
         return math.inf
-    smallest = Fraction(fmt.smallest_normal)
+    smallest = max(Fraction(fmt.smallest_normal), Fraction(multiplier.special.flush_below))
     if result < smallest and multiplier.special.underflow == "flush":
         return 0.0
     if result < smallest and multiplier.special.underflow == "fraction":

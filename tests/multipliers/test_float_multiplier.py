@@ -111,6 +111,7 @@ def test_the_sign_is_the_exclusive_or(name: str, a: float, b: float) -> None:
         return
     a_zero, b_zero = (multiplier.operand(np.float32(x)) == 0 for x in (a, b))
     positive_zero = multiplier.special.zero_sign == "positive" and (a_zero or b_zero)
+    positive_zero |= multiplier.special.zero_sign == "all-positive" and product == 0
     for sign_a in (1, -1):
         for sign_b in (1, -1):
             signed = multiplier(np.float32(sign_a * a), np.float32(sign_b * b))

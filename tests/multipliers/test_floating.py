@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import axsim
+from axsim.circuits import tiled
 from axsim.errors import UnknownMultiplierError
-from axsim.multipliers import floating, get, register
-from axsim.multipliers.floating import FLOAT32, FloatFormat, axfpm, float_names
+from axsim.multipliers import FloatMultiplier, floating, get, register
+from axsim.multipliers.float_multiplier import SpecialValues
+from axsim.multipliers.float_tables import axfpm_block, segment_record
+from axsim.multipliers.floating import (
+    FLOAT16,
+    FLOAT32,
+    FloatFormat,
+    axbf16,
+    axbf16_normalized,
+    axfpm,
+    float_names,
+)
+from axsim.multipliers.significand import GateLevel, Segmented, exact
 
 SMALLEST = 1e-36
 
@@ -232,3 +246,85 @@ def test_a_name_follows_the_registry() -> None:
 
 def test_names_are_of_float32_unless_they_say_otherwise() -> None:
     assert all(resolve(name).format == FLOAT32 for name in float_names() if "16" not in name)
+
+
+@pytest.fixture(scope="module")
+def bfloat16_vectors(shared: Path) -> dict[str, np.ndarray]:
+    with np.load(shared / "axfpm" / "bfloat16_vectors.npz") as file:
+        return dict(file)
+
+
+@pytest.mark.parametrize("kind", ["form", "table"])
+def test_axbf16_equals_the_authors_function_bit_for_bit(
+    bfloat16_vectors: dict[str, np.ndarray], kind: str
+) -> None:
+    multiplier = {
+        "form": axbf16,
+        "table": lambda: replace(axbf16(), significand=Segmented(8, segment_record().table)),
+    }[kind]()
+    a, b = bfloat16_vectors["a"], bfloat16_vectors["b"]
+    assert not bfloat16_vectors["raised"].any()
+    assert np.array_equal(multiplier(a, b).view(np.uint32), bfloat16_vectors["result_bits"])
+
+
+def test_gates_of_axbf16() -> None:
+    gates = GateLevel(tiled(axfpm_block(), 8))
+    a, b = np.meshgrid(np.arange(256), np.arange(256), indexing="ij")
+    assert np.array_equal(gates(a, b), axbf16().significand_product(a, b))
+    simulated = replace(axbf16_normalized(), significand=gates)
+    x, y = (1 + side[::9, ::7].astype(np.float32) / 256 for side in (a, b))
+    assert np.array_equal(simulated(x, y), axbf16_normalized()(x, y))
+
+
+@pytest.mark.parametrize("name", ["axbf16", "axbf16_normalized"])
+@pytest.mark.parametrize("engine", ["native", "reference"])
+def test_engines_make_the_same_of_axbf16(
+    bfloat16_vectors: dict[str, np.ndarray], name: str, engine: str
+) -> None:
+    if engine == "native":
+        pytest.importorskip("axsim._native", reason="axsim was installed without its compiled module")
+    a, b = bfloat16_vectors["a"], bfloat16_vectors["b"]
+    expected = get(name)(a, b)
+    assert np.array_equal(axsim.multiply(a, b, name, engine=engine).view(np.uint32), expected.view(np.uint32))
+    sums = axsim.matmul(a.reshape(-1, 1, 60), b.reshape(-1, 60, 1), name, engine=engine, out_dtype="float64")
+    ascending = np.cumsum(expected.reshape(-1, 60), axis=1, dtype=np.float64)[:, -1]
+    assert np.array_equal(sums[:, 0, 0], ascending)
+
+
+def test_axbf16_normalized_is_twice_as_large_where_the_product_has_17_bits() -> None:
+    significands = np.arange(128, 256, dtype=np.float32) / 128
+    a, b = np.meshgrid(significands, significands, indexing="ij")
+    slipped = axbf16().significand_product((a * 128).astype(int), (b * 128).astype(int)) >= 1 << 16
+    ours, authors = axbf16_normalized()(a, b), axbf16()(a, b)
+    assert slipped.sum() > 500
+    assert np.array_equal(ours, np.where(slipped, 2 * authors, authors))
+
+
+def test_limits_of_axbf16() -> None:
+    tiny = np.float32(2.0**-62)
+    for name in ("axbf16", "axbf16_normalized"):
+        m = get(name)
+        assert m(-tiny, tiny) == -(2.0**-123)  # 1 * 1 = 2
+        assert m(-tiny, tiny / 4) == -(2.0**-125)
+        below = m(-tiny, tiny / 8)
+        assert below == 0
+        assert not np.signbit(below)
+        assert not np.signbit(m(-np.float32(0), np.float32(1)))
+        assert m(np.float32(-1e30), np.float32(1e30)) == -np.inf
+        assert np.isnan(m(np.float32(np.nan), np.float32(1)))
+        # Operands are cut off, not rounded; one that is barely not small stays, whatever is left of it.
+        assert m(np.float32(2 - 2.0**-20), np.float32(1)) == m(np.float32(2 - 2.0**-7), np.float32(1))
+        least = np.nextafter(np.float32(1e-36), np.float32(1))
+        assert m(least, np.float32(1)) > 0
+        assert m(np.float32(0.99e-36), np.float32(1)) == 0
+
+
+def test_operands_are_cut_off_only_where_exponents_are_those_of_float32() -> None:
+    with pytest.raises(ValueError, match="float16 has another range of exponents"):
+        FloatMultiplier("f", exact(11), FLOAT16, operand_rounding="truncate")
+
+
+@pytest.mark.parametrize(("underflow", "below"), [("gradual", 2.0**-120), ("flush", 3.0)])
+def test_what_cannot_be_flushed_is_refused(underflow: str, below: float) -> None:
+    with pytest.raises(ValueError, match="flush_below is"):
+        SpecialValues(underflow=underflow, flush_below=below)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import re
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -49,10 +50,10 @@ def test_a_multiplier_is_returned_as_it_is() -> None:
 
 def test_all_that_is_listed_can_be_had() -> None:
     names = list_multipliers()
-    assert len(set(names)) == len(names) == 37 + len(float_names())
+    assert len(set(names)) == len(names) == 74 + len(float_names())
     assert [get(name).name for name in names] == list(names)
     assert set(float_names()) <= set(names)
-    assert sum(bool(getattr(get(name), "published", None)) for name in names) == 16
+    assert sum(bool(getattr(get(name), "published", None)) for name in names) == 53
 
 
 # Every member of a family with at most this many bits is compared with a formula of its own.
@@ -308,3 +309,35 @@ def test_threads_register_and_look_up_at_once() -> None:
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(claim, range(16))) == 1
         assert len(set(map(id, pool.map(get, ["bam7_h1_v1"] * 32)))) == 1
+
+
+def lookup(name: str) -> str:
+    """What a worker process says to a name."""
+    try:
+        return get(name).name
+    except UnknownMultiplierError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_worker_processes_know_multipliers_but_not_names(method: str) -> None:
+    mine = register("parents_own", lambda a, b: a * b & ~1)
+    with ProcessPoolExecutor(1, multiprocessing.get_context(method)) as pool:
+        said = pool.submit(lookup, "parents_own").result()
+        assert "This is a worker process" in said
+        assert "hand it the multiplier itself" in said
+        assert pool.submit(lookup, "L40").result() == "mul8u_L40"
+        assert pool.submit(mine, 3, 5).result() == 14
+    assert "worker" not in lookup("no_such_name")
+
+
+def test_a_function_of_two_numbers_is_called_for_each_pair() -> None:
+    scalar = register("scalar", lambda a, b: 0 if a == 0 else a * b + (b > 7), a_bits=3, b_bits=4)
+    vector = register("vector", lambda a, b: np.where(a == 0, 0, a * b + (b > 7)), a_bits=3, b_bits=4)
+    assert scalar.table == vector.table
+    signed = register("least", lambda a, b: min(a, b), a_bits=3, b_bits=3, signed=True)
+    assert signed(-4, 3) == -4
+    with pytest.raises(TypeError, match="float64, expected integers"):
+        register("halves", lambda a, b: a / 2 if a else 0)
+    with pytest.raises(KeyError):  # the function's own error, not one about arrays
+        register("wrong", lambda a, b: {}[int(a)])

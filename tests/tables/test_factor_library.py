@@ -16,7 +16,15 @@ from axsim.tables.factor import Factors
 from axsim.tables.factor_library import FILE, key, library, read_library, write_library
 
 TYPES = (np.dtype(np.uint8), np.dtype(np.int8))
-WITHOUT = {"mul8u_12N4", "mul8u_L40", "mitchell8"}
+WITHOUT = {
+    *("mul8u_12N4", "mul8u_L40", "mitchell8", "mul8u_185Q", "mul8u_19DB", "mul8u_1CMB", "mul8u_2HH"),
+    *("mul8u_NGR", "mul8u_PKY", "mul8u_YX7", "mul8u_ZFB"),
+}
+# Of these circuits those of some types of operands have few enough terms.
+FOR_SOME = {
+    "mul8u_DM1": [("int8", "int8")],
+    "mul8u_QKX": [("uint8", "int8"), ("int8", "uint8"), ("int8", "int8")],
+}
 
 
 def factors(terms: int) -> Factors:
@@ -34,7 +42,10 @@ def test_every_built_in_table_is_there_and_right_for_all_types(multiplier: Multi
     table = multiplier.table
     for a, b in itertools.product(TYPES, TYPES):
         found = library()[key(table.sha256, a.name, b.name)]
-        assert (found is None) == (multiplier.name in WITHOUT)
+        without = multiplier.name in WITHOUT
+        if multiplier.name in FOR_SOME:
+            without = (a.name, b.name) not in FOR_SOME[multiplier.name]
+        assert (found is None) == without
         if found is not None:
             prepare(found, fold(table, a, b))
 

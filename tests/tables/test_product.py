@@ -208,3 +208,29 @@ def test_widths_out_of_range_are_refused(a_bits: int, b_bits: int) -> None:
 def test_circuit_too_wide_is_refused() -> None:
     with pytest.raises(ValueError, match="a_bits=9, b_bits=9"):
         ProductTable.from_netlist(exact(9))
+
+
+def test_a_table_is_an_array() -> None:
+    table = ProductTable.from_function(lambda a, b: a * b, 4, 3)
+    array = np.asarray(table)
+    assert array is table.values
+    assert np.asarray(table, np.int32).dtype == np.int32
+    assert np.array_equal(np.subtract(table, 1, dtype=int), table.values.astype(int) - 1)
+    copy = np.array(table)
+    copy[3, 5] += 1
+    assert (table.values[3, 5], copy[3, 5]) == (15, 16)
+    with pytest.raises(ValueError, match="without a copy"):
+        table.__array__(np.float64, copy=False)
+
+
+def test_a_table_compared_with_anything_gives_one_answer() -> None:
+    table = ProductTable.from_function(lambda a, b: a * b, 4, 3)
+    values = np.array(table)
+    assert (table == values) is True
+    assert (values == table) is True
+    assert (values != table) is False
+    values[0, 0] = 1
+    for other in (values, values[1:], np.zeros(3), np.ma.masked_array(table.values), "table", None, 3):
+        assert (table == other) is False, other
+        assert (table != other) is True, other
+    assert (values == table) is False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import re
 from collections.abc import Callable
 from itertools import cycle
@@ -16,9 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from axsim.errors import TableError
+from axsim.multipliers import Multiplier, get, list_multipliers
 from axsim.tables import ProductTable, TableRecord, list_tables, read_table, read_tables, write_tables
 from axsim.tables.factor import Factors
-from axsim.tables.store import GENERATOR_VERSION, USER_BLOCK, seal
+from axsim.tables.store import GENERATOR_VERSION, USER_BLOCK, published_sha256, seal
 
 SMALL = TableRecord("small", ProductTable.from_function(lambda a, b: a * b & ~1, 3, 2), {"source": "a test"})
 OTHER = TableRecord("other", ProductTable.from_function(lambda a, b: a * b - 1, 2, 3, signed=True))
@@ -239,7 +241,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
     before = path.read_bytes()
 
     def fail(self: Path, target: Path) -> Path:
-        raise OSError("disk full")
+        raise OSError(28, "disk full")
 
     monkeypatch.setattr(Path, "replace", fail)
     with pytest.raises(OSError, match="disk full"):
@@ -335,3 +337,67 @@ def test_factors_of_another_table_are_refused(tmp_path: Path) -> None:
     reseal(path, lambda file: file["factored/factors"].pop("right"))
     with pytest.raises(TableError, match="'factored' cannot be read"):
         read_table(path, "factored")
+
+
+def test_only_regular_files_are_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "zeros").symlink_to("/dev/zero")
+    (tmp_path / "folder").mkdir()
+    for name in ("pipe", "zeros", "folder"):
+        with pytest.raises(TableError, match=r"cannot be read: it is no regular file|Is a directory"):
+            read_tables(tmp_path / name)
+
+
+def test_a_link_to_a_file_is_followed(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "link.h5").symlink_to(path)
+    assert read_table(tmp_path / "link.h5", "small") == SMALL
+
+
+def test_a_file_of_no_sane_size_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "sparse.h5"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)  # takes no space on the disk, and would take all memory
+    with pytest.raises(TableError, match="it has 1099511627776 bytes, more than"):
+        read_tables(path)
+
+
+@pytest.mark.parametrize("dataset", ["product", "error"])
+def test_a_dataset_of_no_sane_size_is_not_unpacked(path: Path, dataset: str) -> None:
+    def change(file: h5py.File) -> None:
+        del file["small"][dataset]
+        file["small"].create_dataset(dataset, (1 << 24, 1 << 16), "<u1", chunks=(1 << 10, 1 << 10))
+
+    reseal(path, change)
+    with pytest.raises(TableError, match=f"{dataset} has 1099511627776 entries, expected at most 65536"):
+        read_table(path, "small")
+
+
+def test_a_published_name_stands_for_the_published_products(tmp_path: Path) -> None:
+    """A well-formed file may hold other products under that name."""
+    zeros = ProductTable.from_array(np.zeros((256, 256), np.uint16))
+    with pytest.raises(TableError, match="the products are not those of the published circuit mul8u_L40"):
+        TableRecord("mul8u_L40", zeros)
+    path = tmp_path / "tables.h5"
+    write_tables(path, [TableRecord("mul8u_L41", zeros)])
+    reseal(path, lambda file: file.move("mul8u_L41", "mul8u_L40"))
+    with pytest.raises(
+        TableError, match=r"'mul8u_L40' is altered: the products are not those of the published"
+    ):
+        read_table(path, "mul8u_L40")
+
+
+def test_published_products_are_those_of_the_multipliers() -> None:
+    published = published_sha256()
+    circuits = [m for m in map(get, list_multipliers()) if isinstance(m, Multiplier) and m.published]
+    assert len(circuits) >= 16
+    assert {m.name: m.table.sha256 for m in circuits}.items() <= published.items()
+
+
+def test_published_products_are_those_of_the_published_tables(shared: Path) -> None:
+    found = {}
+    for file in ("tables", "tables_more", "tables_signed"):
+        with np.load(shared / "evoapprox8b" / f"{file}.npz") as tables:
+            for name in tables.files:
+                little = tables[name].astype(tables[name].dtype.newbyteorder("<"))
+                found[name] = hashlib.sha256(little.tobytes()).hexdigest()
+    assert found == published_sha256()

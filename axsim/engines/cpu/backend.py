@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,22 @@ from numpy.typing import NDArray
 from axsim.engines.cpu import float_reference, reference
 from axsim.engines.cpu.choice import choose, plan, select
 from axsim.engines.cpu.epilogue import scaled_conv2d, scaled_gemm, scaled_lookup
-from axsim.engines.cpu.quantize import integers, quantized, row_extremes
-from axsim.engines.protocols import FloatEngine
+from axsim.engines.cpu.quantize import described, integers, quantized, row_extremes
+from axsim.engines.isa import NATIVE_IS_BUILT
+from axsim.engines.operands import Unquantized
+from axsim.engines.plan import Subject
+from axsim.engines.protocols import FloatEngine, Layers, Sums
+from axsim.engines.weights import Weights
 from axsim.multipliers.float_multiplier import FloatMultiplier
 from axsim.quantization import QuantParams
 
+if NATIVE_IS_BUILT:
+    from axsim.engines.cpu import float_native, layers, native
+
 __all__ = [
-    "biased", "choose", "constants", "converted", "extremes", "floats", "host", "integers", "plan",
-    "quantized", "row_extremes", "scaled_conv2d", "scaled_gemm", "scaled_lookup", "select",
+    "array", "biased", "choose", "constants", "converted", "described", "extremes", "floats", "host",
+    "integers", "layer", "place", "plan", "quantized", "row_extremes", "scaled_conv2d", "scaled_gemm",
+    "scaled_lookup", "select",
 ]  # fmt: skip
 
 Array = NDArray[Any]
@@ -27,9 +36,16 @@ def floats(name: str, multiplier: FloatMultiplier) -> FloatEngine:
     """As ``Backend.floats``."""
     if select(name) is reference:
         return float_reference
-    from axsim.engines.cpu import float_native
-
     return float_reference if name == "auto" and not float_native.supports(multiplier) else float_native
+
+
+def layer(engine: Sums, subject: Subject, a: Unquantized, b: Weights) -> Layers | None:
+    """As ``Backend.layer``: products that are looked up, of float32 operands, by one right matrix."""
+    if not NATIVE_IS_BUILT or engine is not native or b.ndim == 3:
+        return None
+    if a.values.dtype != np.float32 or not a.values.size or not b.values.size:
+        return None
+    return layers
 
 
 def extremes(*arrays: Array) -> list[tuple[int, int]]:
@@ -47,10 +63,20 @@ def constants(params: QuantParams) -> tuple[Array, Array]:
     return params.scale, params.zero_point
 
 
-def biased(sums: Array, bias: Array, dtype: np.dtype[Any]) -> Array:
+def place() -> Hashable:
+    """As ``Backend.place``."""
+    return "main memory"
+
+
+def array(host: Array, owner: object) -> Array:
+    """As ``Backend.array``."""
+    return host
+
+
+def biased(sums: Array, bias: Array, axis: int, dtype: np.dtype[Any]) -> Array:
     """As ``Backend.biased``."""
     with np.errstate(invalid="ignore"):  # infinity - infinity
-        sums += bias[:, None, None]
+        sums += bias.reshape(-1, *[1] * (-1 - axis))
     return float_reference.round_sums(sums) if dtype == np.float32 else sums
 
 

@@ -7,11 +7,13 @@ only ever lowered, so that a limit that the user gave them stays.
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from axsim.forks import unforked
 from axsim.threads import get_num_threads
 
 REST = 0.12  # seconds until a BLAS's threads sleep: OpenBLAS's look for work for 2**28 cycles
@@ -19,6 +21,19 @@ REST = 0.12  # seconds until a BLAS's threads sleep: OpenBLAS's look for work fo
 _lock = threading.Lock()
 _inside = 0
 _before: list[tuple[Any, int]] = []
+
+
+def _after_fork_in_child() -> None:
+    """The threads that were inside stayed with the parent: nobody is inside, and nobody holds the lock.
+
+    What they lowered is put back by the next one to come in: a BLAS has locks of its own.
+    """
+    global _lock, _inside
+    _lock = threading.Lock()
+    _inside = 0
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 @contextmanager
@@ -35,6 +50,7 @@ def limited_threads(*, torch: bool = False, most: int | None = None) -> Iterator
     own = _lower("openmp", limit) if torch else []
     with _lock:
         if not _inside:
+            _restore(_before)  # what a fork left
             _before[:] = _lower("blas", limit)
         _inside += 1
     try:
@@ -44,6 +60,7 @@ def limited_threads(*, torch: bool = False, most: int | None = None) -> Iterator
             _inside -= 1
             if not _inside:
                 _restore(_before)
+                _before.clear()
         _restore(own)
 
 
@@ -67,6 +84,7 @@ def _restore(before: list[tuple[Any, int]]) -> None:
 
 @functools.cache  # "openmp" is asked for once torch is loaded
 def _libraries(kind: str) -> list[Any]:
-    from threadpoolctl import ThreadpoolController
+    with unforked:  # the import system and the loader have locks
+        from threadpoolctl import ThreadpoolController
 
-    return list(ThreadpoolController().select(user_api=kind).lib_controllers)
+        return list(ThreadpoolController().select(user_api=kind).lib_controllers)

@@ -1,36 +1,87 @@
 """Which engine computes a matrix product or a convolution on the CPU: a rule, and nothing that is measured.
 
 The kernels are those of the best instruction set that the processor has (``AXSIM_ISA`` names another). A
-table with exact factors is multiplied by them where one look-up takes longer than the exact products that
-stand for it; a convolution counts as the matrix product of its unfolded patches. All engines give the same
-integers, so a choice that is not the best costs time and nothing else.
+table with exact factors is multiplied by them where their exact products are expected to take less time than
+look-ups, from the shape of the work and a few constants of the instruction set, measured once. A convolution
+counts as the matrix product of its unfolded patches. All engines give the same integers, so a choice that is
+not the best costs time and nothing else.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from axsim.engines.cpu import factored, reference
 from axsim.engines.factored_sums import FactoredSums
 from axsim.engines.forms.factored_table import FactoredTable, found_form, has_no_factors, known_form
+from axsim.engines.forms.integer_form import IntegerForm
 from axsim.engines.isa import NATIVE_IS_BUILT, native_isa, product_isa
-from axsim.engines.plan import SMALL, Candidate, Plan, Subject
+from axsim.engines.plan import Candidate, Plan, Subject
 from axsim.engines.protocols import Engine, Sums
 from axsim.engines.shapes.work import Work
 from axsim.tables.factor import MAX_TERMS
 from axsim.threads import get_num_threads
 
+# Loaded with the package, not at its first use: a child that is forked while another thread imports a module
+# waits for ever where it imports the same.
+if NATIVE_IS_BUILT:
+    from axsim.engines.cpu import native
+
 ENGINES = ("native", "factored", "reference")
 
-# By the instruction sets of look-ups and of products: so many exact products of 16-bit words take as long as
-# one look-up in a large matrix product.
-WORDS_PER_LOOKUP = {
-    ("portable", "portable"): 2.0,
-    ("avx2", "avx2"): 2.5,
-    ("avx512", "avx512"): 2.5,
-    ("avx512", "avx512vnni"): 2.5,
-    ("vbmi", "avx512"): 2.5,
-    ("vbmi", "avx512vnni"): 2.5,
-    ("neon", "portable"): 2.0,
+
+class LookUps(NamedTuple):
+    """Picoseconds that look-ups take.
+
+    Attributes:
+        each: for one look-up.
+        column: for an operand of the shorter side, whose column of the table is laid out for the longer one.
+        operand: for an operand of the longer side.
+        sum: for a sum.
+    """
+
+    each: float
+    column: float
+    operand: float
+    sum: float
+
+
+class Products(NamedTuple):
+    """Picoseconds that exact products of factors take.
+
+    Attributes:
+        word: for one product of 16-bit words; one of bytes is half of it.
+        component: for a number that an operand becomes.
+        sum: for a sum.
+    """
+
+    word: float
+    component: float
+    sum: float
+
+
+# By instruction set, on one core of an AMD EPYC with AVX-512, VBMI and VNNI (family 25, model 17),
+# 2026-11-26: what benchmarks/choice_fit.py makes of the 310 cases in benchmarks/results/choice.json,
+# which benchmarks/choice.py timed. Only ratios decide. Never measured, so estimates: neon, whose registers
+# are as wide as the portable kernels', and products of AVX-512 without VNNI, taken to be as fast as AVX2's.
+LOOK_UPS = {
+    "portable": LookUps(59, 31000, 570, 850),
+    "avx2": LookUps(32, 20000, 620, 770),
+    "avx512": LookUps(30, 19000, 600, 720),
+    "vbmi": LookUps(44, 3500, 340, 1300),
+    "neon": LookUps(59, 31000, 570, 850),
 }
+PRODUCTS = {
+    "portable": Products(31, 950, 1800),
+    "avx2": Products(15, 360, 2100),
+    "avx512": Products(15, 360, 2100),
+    "avx512vnni": Products(12, 260, 1900),
+}
+# A look-up where filters see one channel, by a kernel of its own that is the same in all instruction sets.
+DEPTHWISE = 350.0
+
+# Calls of fewer products are looked up: choosing takes time itself.
+SMALL = 1 << 17
 
 _NO_MODULE = "the compiled module axsim._native is not installed"
 
@@ -62,8 +113,6 @@ def select(name: str = "auto") -> Engine:
         raise ValueError(
             "engine is 'native', but axsim was installed without its compiled module axsim._native"
         )
-    from axsim.engines.cpu import native
-
     return native
 
 
@@ -76,28 +125,28 @@ def choose(name: str, work: Work, subject: Subject) -> Sums:
     """
     if name == "factored":
         form = found_form(*subject)
-        return FactoredSums(factored, form, "native" if not _obstacle(form, "native", work) else "float64")
+        return FactoredSums(
+            factored, form, "native" if not _obstacle(form, "native", work) else "float64", select()
+        )
     if name == "auto" and work.products >= SMALL:
         known = known_form(*subject)
-        if known is not None and (compute_type := _decided(known, work)[0]):
-            return FactoredSums(factored, known, compute_type)
+        if known is not None and (compute_type := _compute_type(known, work, subject.passes)):
+            return FactoredSums(factored, known, compute_type, select())
     return select(name)
 
 
 def plan(name: str, work: Work, subject: Subject) -> Plan:
     """What ``choose("auto", ...)`` does for the multiplier called ``name``, and why."""
     form = known_form(*subject)
+    compute_type = (
+        _compute_type(form, work, subject.passes) if form is not None and work.products >= SMALL else ""
+    )
     looked_up = "native" if NATIVE_IS_BUILT else "reference"
-    compute_type, rule = "", f"fewer than {SMALL} products (axsim.engines.plan.SMALL) are looked up"
-    if form is None:
-        rule = "what has no known factors is looked up"
-    elif work.products >= SMALL:
-        compute_type, rule = _decided(form, work)
     return Plan(
         f"{work.operation} through {name}: {subject.types}, {work.size}, up to {get_num_threads()} threads",
         tuple(_candidates(work, subject, form)),
         f"factored {compute_type}" if compute_type else looked_up,
-        rule,
+        _rule(form, work, subject.passes),
     )
 
 
@@ -107,25 +156,73 @@ def usable(form: FactoredTable | None, work: Work) -> dict[str, Sums]:
     if form is not None:
         for compute_type in factored.COMPUTE_TYPES:
             if not _obstacle(form, compute_type, work):
-                found[f"factored {compute_type}"] = FactoredSums(factored, form, compute_type)
+                found[f"factored {compute_type}"] = FactoredSums(factored, form, compute_type, select())
     return found | {"reference": select("reference")}
 
 
-def _decided(form: FactoredTable, work: Work) -> tuple[str, str]:
-    """What the factors' products are to be made in, empty where products are to be looked up; and why."""
+def _compute_type(form: FactoredTable, work: Work, passes: int) -> str:
+    """What the factors' products are to be made in; empty where products are to be looked up.
+
+    ``passes``: how often factors multiply, as ``Subject.passes`` says.
+    """
     if not NATIVE_IS_BUILT:
-        if why := _obstacle(form, "float64", work):
-            return "", why
-        return "float64", "NumPy multiplies faster than it looks up"
+        return "" if _obstacle(form, "float64", work) else "float64"
     if form.native_form is None:
-        return "", _obstacle(form, "native", work)
-    kernels = native_isa(), product_isa()
-    limit, words = WORDS_PER_LOOKUP[kernels], form.native_form.word_products
-    rule = (
-        f"one product is {words:g} exact ones of 16-bit words ({kernels[1]} kernels), and one look-up "
-        f"({kernels[0]}) takes as long as {limit:g} (axsim.engines.cpu.choice.WORDS_PER_LOOKUP)"
+        return ""
+    looked_up, made = picoseconds(form.native_form, work)
+    return "native" if passes * made < looked_up else ""
+
+
+def _rule(form: FactoredTable | None, work: Work, passes: int) -> str:
+    """What decides, in words."""
+    if work.products < SMALL:
+        return f"fewer than {SMALL} products are looked up (SMALL in {__name__})"
+    if form is None:
+        return "a table without known factors is looked up"
+    if not NATIVE_IS_BUILT:
+        why = _obstacle(form, "float64", work)
+        return f"products are looked up: {why}" if why else "NumPy multiplies faster than it looks up"
+    if form.native_form is None:
+        return f"products are looked up: {_obstacle(form, 'native', work)}"
+    looked_up, made = picoseconds(form.native_form, work)
+    return (
+        f"factors are expected to take {passes * made:.3g} ps a product with {product_isa()} kernels, "
+        f"look-ups {looked_up:.3g} ps with {native_isa()} ones: the constants of {__name__}, measured once on one "
+        "processor; their ratio decides"
     )
-    return ("native" if words < limit else ""), rule
+
+
+def picoseconds(form: IntegerForm, work: Work) -> tuple[float, float]:
+    """What one product of the work takes looked up, and made of factors, by the kernels in use.
+
+    On the processor that the constants were measured on, one thread; the ratio is what counts.
+
+    Args:
+        form: the table's factors as kernels multiply them.
+        work: what is to be computed, of at least one product.
+    """
+    made = _total(PRODUCTS[product_isa()], product_amounts(form.word_products, form.products, work))
+    return (DEPTHWISE if work.depthwise else _total(LOOK_UPS[native_isa()], look_up_amounts(work))), made
+
+
+def look_up_amounts(work: Work) -> tuple[float, ...]:
+    """How much of each constant of ``LookUps`` falls to one product."""
+    short, long = sorted((work.m, work.n))
+    return 1, 1 / long, 1 / short, 1 / work.k
+
+
+def product_amounts(words: float, terms: int, work: Work) -> tuple[float, ...]:
+    """How much of each constant of ``Products`` falls to one product.
+
+    Args:
+        words, terms: ``word_products`` and ``products`` of the table's ``IntegerForm``.
+        work: what is to be computed.
+    """
+    return words, terms * (1 / work.m + 1 / work.n), 1 / work.k
+
+
+def _total(constants: tuple[float, ...], amounts: tuple[float, ...]) -> float:
+    return sum(constant * amount for constant, amount in zip(constants, amounts, strict=True))
 
 
 def _candidates(work: Work, subject: Subject, form: FactoredTable | None) -> list[Candidate]:
@@ -149,11 +246,10 @@ def _factored(work: Work, form: FactoredTable, compute_type: str) -> Candidate:
     engine = f"factored {compute_type}"
     if why := _obstacle(form, compute_type, work):
         return Candidate(engine, False, why)
-    depth = form.depth(compute_type)
-    count = form.products(compute_type)
-    return Candidate(
-        engine, True, f"{count} exact products each, sums exact for {depth} operand pairs at a time"
-    )
+    note = f"{form.products(compute_type)} exact products each"
+    if (depth := form.depth(compute_type)) < work.k:
+        note += f", summed {depth} operand pairs at a time"
+    return Candidate(engine, True, note)
 
 
 def _obstacle(form: FactoredTable, compute_type: str, work: Work) -> str:

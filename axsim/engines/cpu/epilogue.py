@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from axsim.engines import zero_points
+from axsim.engines.forms.signs import is_signed
 from axsim.engines.isa import NATIVE_IS_BUILT
 from axsim.engines.operands import Quantized
 from axsim.engines.shapes.batches import merged
@@ -35,10 +36,10 @@ def scaled_lookup(products: Array, a: Quantized, b: Quantized, dtype: np.dtype[A
     return _scaled(total, a.scale, b.scale, None, dtype)
 
 
-def gemm_by_numpy(sums: Array, a: Quantized, b: Quantized, dtype: np.dtype[Any]) -> Array:
+def gemm_by_numpy(sums: Array, a: Quantized, b: Quantized, bias: Array | None, dtype: np.dtype[Any]) -> Array:
     """As ``Backend.scaled_gemm``, in NumPy."""
     total = zero_points.gemm(sums, a.values, b.values, a.zero, b.zero)
-    return _scaled(total, a.scale, b.scale, None, dtype)
+    return _scaled(total, a.scale, b.scale, bias, dtype)
 
 
 def conv2d_by_numpy(
@@ -50,29 +51,38 @@ def conv2d_by_numpy(
     return _scaled(total, x.scale, w_scale, None if bias is None else bias[:, None, None], dtype)
 
 
-def gemm_by_kernels(sums: Array, a: Quantized, b: Quantized, dtype: np.dtype[Any]) -> Array:
+def gemm_by_kernels(
+    sums: Array, a: Quantized, b: Quantized, bias: Array | None, dtype: np.dtype[Any]
+) -> Array:
     """As ``Backend.scaled_gemm``, compiled."""
     *batch, rows, channels = sums.shape
     stack, rows = merged(tuple(batch), rows, b.values.shape)
     matrices = math.prod(stack)
-    a_zero, b_zero = _zero(a), _each(_zero(b), channels)
-    left, extra = np.zeros(1), np.zeros(1)
+    scale, zero = b.keep(("each", channels), lambda: (_each(b.scale, channels), _each(_zero(b), channels)))
+    left, extra = np.zeros((matrices, rows)), np.zeros((matrices, channels))
     if b.zero is not None:
-        left = _sums_over(a.values, a.values.ndim - 1)
+        left = _spread(_sums_over(a.values, a.values.ndim - 1), sums.shape[:-1]).reshape(matrices, rows)
     if a.zero is not None:
-        extra = a.values.shape[-1] * a_zero * b_zero - a_zero * _sums_over(b.values, b.values.ndim - 2)
-    out = np.empty(sums.shape, dtype)
+        right_sums = b.keep("column sums", lambda: _sums_over(b.values, b.values.ndim - 2))
+        made = float(a.zero) * (a.values.shape[-1] * zero - right_sums)
+        extra = _spread(made, (*stack, channels)).reshape(matrices, channels)
+    out = np.empty(sums.shape, dtype if bias is None else np.float64)
     _native.scale_rows(
         np.ascontiguousarray(sums).reshape(matrices, rows, channels),
-        _spread(left, sums.shape[:-1]).reshape(matrices, rows),
+        left,
         float(a.scale),
-        _each(b.scale, channels),
-        b_zero,
-        _spread(extra, (*stack, channels)).reshape(matrices, channels),
+        scale,
+        zero,
+        extra,
         out.reshape(matrices, rows, channels),
         get_num_threads(),
     )
-    return out
+    if bias is None:
+        return out
+    with np.errstate(over="ignore", invalid="ignore"):  # as compiled code has it
+        out += bias
+        biased: Array = out.astype(dtype, copy=False)
+    return biased
 
 
 def conv2d_by_kernels(
@@ -81,19 +91,20 @@ def conv2d_by_kernels(
     """As ``Backend.scaled_conv2d``, compiled."""
     images, channels, *size = sums.shape
     pixels, terms = math.prod(size), math.prod(w.values.shape[1:])
-    x_zero, w_zero = _zero(x), _each(_zero(w), channels)
+    scale, zero = w.keep(("each", channels), lambda: (_each(w.scale, channels), _each(_zero(w), channels)))
     left, extra = np.zeros((images, 1, pixels)), np.zeros(channels)
     if w.zero is not None:
         left = _window_sums(x, w.values.shape, geometry, size)
     if x.zero is not None:
-        extra = x_zero * (terms * w_zero - _sums_over(w.values.reshape(channels, terms), 1))
+        right_sums = w.keep("filter sums", lambda: _sums_over(w.values.reshape(channels, terms), 1))
+        extra = float(x.zero) * (terms * zero - right_sums)
     out = np.empty(sums.shape, dtype)
     _native.scale_planes(
         np.ascontiguousarray(sums).reshape(images, channels, pixels),
         left,
         float(x.scale),
-        _each(w.scale, channels),
-        w_zero,
+        scale,
+        zero,
         extra,
         None if bias is None else np.ascontiguousarray(bias, np.float64),
         out.reshape(images, channels, pixels),
@@ -130,7 +141,9 @@ def _spread(values: Array, shape: tuple[int, ...]) -> Doubles:
 
 
 def _sums_over(operand: Array, axis: int) -> Doubles:
-    """``operand.sum(axis)`` of uint8 or int8: whole numbers far below 2**53, and so exact."""
+    """``operand.sum(axis)`` of integers: whole numbers far below 2**53, and so exact."""
+    if is_signed(operand):
+        return np.asarray(operand.sum(axis=axis, dtype=np.float64))
     before, after = operand.shape[:axis], operand.shape[axis + 1 :]
     sums = np.empty((*before, *after))
     shape = math.prod(before), operand.shape[axis], math.prod(after)
@@ -145,6 +158,10 @@ def _sums_over(operand: Array, axis: int) -> Doubles:
 
 def _window_sums(x: Quantized, w_shape: tuple[int, ...], geometry: Geometry, size: list[int]) -> Doubles:
     """The sum of each window's operands, for each group: (N, groups, OH * OW)."""
+    if is_signed(x.values):
+        centred = zero_points.window_sums(x.values, w_shape, geometry, x.zero)
+        sums = centred + math.prod(w_shape[1:]) * _zero(x)
+        return sums.reshape(len(sums), geometry.groups, math.prod(size))
     sums = np.empty((len(x.values), geometry.groups, *size))
     _native.sum_windows(
         _bytes(x.values),
@@ -153,7 +170,7 @@ def _window_sums(x: Quantized, w_shape: tuple[int, ...], geometry: Geometry, siz
         geometry.stride,
         (geometry.padding[0], geometry.padding[2]),
         geometry.dilation,
-        x.zero_byte,
+        x.pad,
         sums,
         get_num_threads(),
     )

@@ -28,6 +28,9 @@ from axsim.engines.isa import NATIVE_IS_BUILT
 from axsim.engines.shapes.batches import stacked
 from axsim.engines.shapes.geometry import Geometry
 
+if NATIVE_IS_BUILT:
+    from axsim.engines.cpu import factored_native
+
 Bytes = NDArray[np.uint8]
 
 COMPUTE_TYPES = ("native", "float64")
@@ -45,8 +48,6 @@ def gemm(table: FactoredTable, a: Bytes, b: Bytes, accumulator: DTypeLike, compu
     """
     check_compute_type(table, compute_type)
     if compute_type == "native" and table.native_form is not None:
-        from axsim.engines.cpu import factored_native
-
         return factored_native.gemm(table.native_form, a, b, accumulator)
     parts = table.parts(compute_type)
     a, matrices, shape = stacked(a, b)
@@ -83,8 +84,6 @@ def conv2d(
     (filters, group_channels, kh, kw), groups = w.shape, geometry.groups
     check_compute_type(table, compute_type, least_depth=1 if compute_type == "native" else kw)
     if compute_type == "native" and table.native_form is not None:
-        from axsim.engines.cpu import factored_native
-
         return factored_native.conv2d(table.native_form, x, w, geometry, pad_byte, accumulator)
     parts = table.parts(compute_type)
     top, bottom, left, right = geometry.padding

@@ -17,7 +17,7 @@ from axsim import _native
 from axsim.engines.cpu.float_reference import Floats, round_sums
 from axsim.engines.shapes.batches import matrix_index, stacked
 from axsim.engines.shapes.geometry import Geometry
-from axsim.multipliers.float_multiplier import FloatMultiplier
+from axsim.multipliers.float_multiplier import FloatMultiplier, as_seen, with_positive_zeros
 from axsim.multipliers.significand import MaskedForm, Segmented
 from axsim.threads import get_num_threads
 
@@ -35,6 +35,7 @@ def supports(multiplier: FloatMultiplier) -> bool:
 
 def multiply(multiplier: FloatMultiplier, a: Floats, b: Floats) -> Floats:
     """Products of the elements of a and b, broadcast together: float32."""
+    a, b = as_seen(multiplier, np, a, b)
     shape = np.broadcast_shapes(a.shape, b.shape)
     out = np.empty(shape, np.float32)
     _native.float_multiply(
@@ -44,7 +45,8 @@ def multiply(multiplier: FloatMultiplier, a: Floats, b: Floats) -> Floats:
         out.reshape(-1),
         get_num_threads(),
     )
-    return out
+    products: Floats = with_positive_zeros(multiplier, out, np)
+    return products
 
 
 def gemm(multiplier: FloatMultiplier, a: Floats, b: Floats, *, rounded: bool = True) -> NDArray[Any]:
@@ -53,6 +55,7 @@ def gemm(multiplier: FloatMultiplier, a: Floats, b: Floats, *, rounded: bool = T
     a is (..., M, K), b (..., K, N), both of at least two axes, strided as they like. The result is float32,
     or float64 with ``rounded=False``, as in ``float_reference.gemm``.
     """
+    a, b = as_seen(multiplier, np, a, b)
     a, matrices, shape = stacked(a, b)
     sums = np.empty((math.prod(matrices), a.shape[-2], shape[-1]))
     _native.float_gemm(
@@ -75,6 +78,7 @@ def conv2d(
 
     As ``float_reference.conv2d``; patches are packed a block at a time.
     """
+    x, w = as_seen(multiplier, np, x, w)
     sums = np.empty((len(x), len(w), *geometry.output_size(*x.shape[2:], *w.shape[2:])))
     _native.float_conv2d(
         _kernel(multiplier),
@@ -98,10 +102,10 @@ def _kernel(multiplier: FloatMultiplier) -> _native.FloatMultiplier:
         fraction_bits=multiplier.format.fraction_bits,
         published=multiplier.normaliser == "published",
         truncate=multiplier.rounding == "truncate",
-        positive_zero=special.zero_sign == "positive",
+        positive_zero=special.zero_sign != "ieee",
         underflow=_UNDERFLOW[special.underflow],
-        zero_below=special.zero_below,
-        smallest_normal=multiplier.format.smallest_normal,
+        zero_below=special.zero_below if multiplier.operand_rounding == "nearest-even" else 0.0,
+        smallest_normal=multiplier.smallest_result,
         largest=multiplier.format.largest,
         low=low,
         high=high,

@@ -13,17 +13,21 @@ from numpy.typing import DTypeLike, NDArray
 
 from axsim import _native
 from axsim.engines.forms.folded import FoldedTable
+from axsim.engines.forms.signs import SIGNED, is_signed, summed
 from axsim.engines.shapes.batches import matrix_index, stacked
 from axsim.engines.shapes.geometry import Geometry
 from axsim.threads import get_num_threads
 
 Bytes = NDArray[np.uint8]
+Array = NDArray[Any]
 
-_tables: WeakKeyDictionary[FoldedTable, _native.Table] = WeakKeyDictionary()
+_tables: WeakKeyDictionary[FoldedTable, dict[tuple[bool, bool], _native.Table]] = WeakKeyDictionary()
 
 
 def lookup(table: FoldedTable, a: Bytes, b: Bytes) -> NDArray[np.int32]:
     """``table[a, b]`` element by element, broadcast together: int32."""
+    if is_signed(a, b):
+        return summed(lambda table, a, b, _: lookup(table, a, b), table, a, b)
     left, right = (np.ascontiguousarray(side) for side in np.broadcast_arrays(a, b))
     # np.ascontiguousarray gives an array without axes one of length 1.
     out = np.empty(np.broadcast_shapes(a.shape, b.shape), np.int32)
@@ -37,7 +41,9 @@ def gemm(table: FoldedTable, a: Bytes, b: Bytes, accumulator: DTypeLike) -> NDAr
     a is (..., M, K), b (..., K, N), both of at least two axes, strided as they like; the result has dtype
     ``accumulator`` (int32 or int64), which the caller knows to be wide enough.
     """
-    return gemm_with(partial(_native.gemm, _table(table)), a, b, accumulator)
+    if is_signed(a, b):
+        return _signed_gemm(table, a, b, accumulator)
+    return gemm_with(partial(_native.gemm, kernel_table(table)), a, b, accumulator)
 
 
 def conv2d(
@@ -47,7 +53,33 @@ def conv2d(
 
     Patches are packed a block at a time; a padded pixel is the operand ``pad_byte``.
     """
-    return conv2d_with(partial(_native.conv2d, _table(table)), x, w, geometry, pad_byte, accumulator)
+    if is_signed(x, w):
+        packed = _packed(table, x, w, geometry.groups)
+        out = np.empty((len(x), len(w), *geometry.output_size(*x.shape[2:], *w.shape[2:])), accumulator)
+        pad = geometry.padding[0], geometry.padding[2]
+        where = (w.shape[2], w.shape[3]), geometry.stride, pad, geometry.dilation
+        packed.conv2d(np.ascontiguousarray(x), out, *where, pad_byte, get_num_threads())
+        return out
+    return conv2d_with(partial(_native.conv2d, kernel_table(table)), x, w, geometry, pad_byte, accumulator)
+
+
+def _signed_gemm(table: FoldedTable, a: Array, b: Array, accumulator: DTypeLike) -> Array:
+    """As ``gemm``, an operand being int16: one right matrix after the other."""
+    a, matrices, shape = stacked(a, b)
+    if not matrices:
+        out = np.empty((*a.shape[:-1], b.shape[-1]), accumulator)
+        _packed(table, a, b, 1).gemm(np.ascontiguousarray(a), out, get_num_threads())
+        return out.reshape(shape)
+    out = np.empty((*matrices, *shape[-2:]), accumulator)
+    left, right = (np.broadcast_to(side, (*matrices, *side.shape[-2:])) for side in (a, b))
+    for i in np.ndindex(matrices):
+        out[i] = _signed_gemm(table, left[i], right[i], accumulator)
+    return out
+
+
+def _packed(table: FoldedTable, a: Array, b: Array, groups: int) -> _native.LookupWeights:
+    signs = a.dtype == SIGNED, b.dtype == SIGNED
+    return _native.LookupWeights(kernel_table(table, *signs), np.ascontiguousarray(b), groups)
 
 
 def gemm_with(kernel: Callable[..., object], a: Bytes, b: Bytes, accumulator: DTypeLike) -> NDArray[Any]:
@@ -89,8 +121,10 @@ def conv2d_with(
     return out
 
 
-def _table(folded: FoldedTable) -> _native.Table:
-    table = _tables.get(folded)
+def kernel_table(folded: FoldedTable, left_signed: bool = False, right_signed: bool = False) -> _native.Table:
+    """The table for the kernels, whose operands are bytes, or int16 where signed; made once and kept."""
+    of_folded, key = _tables.setdefault(folded, {}), (left_signed, right_signed)
+    table = of_folded.get(key)
     if table is None:
-        table = _tables[folded] = _native.Table(folded.values)
+        table = of_folded.setdefault(key, _native.Table(folded.values, *key))
     return table

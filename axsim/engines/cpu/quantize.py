@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from axsim.engines.forms.signs import SIGNED
 from axsim.engines.isa import NATIVE_IS_BUILT
 from axsim.engines.operands import Quantized, Unquantized
-from axsim.quantization import Float, QuantParams, along, not_finite
+from axsim.quantization import Float, QuantParams, Rule, along, not_finite
 from axsim.threads import get_num_threads
 
 if NATIVE_IS_BUILT:
@@ -31,8 +32,8 @@ def quantized(operands: Sequence[Unquantized], bias: Array | None) -> list[Quant
 def described(values: Array, params: QuantParams) -> Quantized:
     """Integers that ``params`` made."""
     zero = params.zero_point if params.zero_point.any() else None
-    zero_byte = 0 if params.axis is not None else int(params.zero_point) & 255
-    return Quantized(values, params.scale, zero, zero_byte)
+    pad = 0 if params.axis is not None else int(params.zero_point)
+    return Quantized(values, params.scale, zero, pad if params.dtype == SIGNED else pad & 255)
 
 
 def integers_by_numpy(name: str, array: Array, params: QuantParams) -> Array:
@@ -48,22 +49,28 @@ def integers_by_numpy(name: str, array: Array, params: QuantParams) -> Array:
 
 def integers_by_kernel(name: str, array: Array, params: QuantParams) -> Array:
     """As ``Backend.integers``, in one pass of compiled code."""
+    if params.dtype == SIGNED:
+        return integers_by_numpy(name, array, params)
     along(params.scale, params, array, name)  # checks the number of channels
-    if params.axis is None:
-        view = 1, 1, array.size
-    else:
+    view = (1, 1, array.size)
+    if params.axis is not None:
         axis = params.axis % array.ndim
         view = math.prod(array.shape[:axis]), array.shape[axis], math.prod(array.shape[axis + 1 :])
-    q = np.empty(array.shape, params.dtype)
-    if not _native.quantise(
-        _plain(array).reshape(view),
-        params.scale.reshape(-1),
-        params.zero_point.reshape(-1).astype(np.float64),
-        params.qmin,
-        params.qmax,
-        q.view(np.uint8),
-        get_num_threads(),
-    ):
+    scale, zero = params.scale.reshape(-1), params.zero_point.reshape(-1).astype(np.float64)
+    return _by_kernel(name, array, view, (scale, zero), params)
+
+
+def _by_kernel(
+    name: str,
+    array: Array,
+    view: tuple[int, int, int],
+    numbers: tuple[Float, Float],
+    by: QuantParams | Rule,
+) -> Array:
+    """Integers from ``qmin`` to ``qmax``, by scales and zero points for the middle axis of a view."""
+    q = np.empty(array.shape, by.dtype)
+    limits, threads = (by.qmin, by.qmax), get_num_threads()
+    if not _native.quantise(_plain(array).reshape(view), *numbers, *limits, q.view(np.uint8), threads):
         raise not_finite(name)
     return q
 
@@ -83,13 +90,19 @@ def row_extremes(rows: Array) -> tuple[Float, Float]:
 def _quantized(operand: Unquantized) -> Quantized:
     name, x, by = operand.name, operand.values, operand.by
     if isinstance(by, QuantParams):
-        params = by
-    else:
-        low, high = row_extremes(x.reshape(1, -1)) if x.size else (np.zeros(1), np.zeros(1))
-        if not np.isfinite([low, high]).all():
+        return described(integers(name, x, by), by)
+    low, high = 0.0, 0.0
+    if x.size:
+        low, high = (float(end[0]) for end in row_extremes(x.reshape(1, -1)))
+        if not (math.isfinite(low) and math.isfinite(high)):
             raise not_finite(name)
-        params = by.params(low[0], high[0])
-    return described(integers(name, x, params), params)
+    if not NATIVE_IS_BUILT or by.dtype == SIGNED:
+        params = by.params(low, high)
+        return described(integers(name, x, params), params)
+    scale, zero = by.numbers(low, high)
+    numbers = np.array([scale]), np.array([float(zero)])
+    values = _by_kernel(name, x, (1, 1, x.size), numbers, by)
+    return Quantized(values, np.array(scale), np.array(zero) if zero else None, zero & 255)
 
 
 def _plain(array: Array) -> Array:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from axsim.engines.forms.folded import FoldedTable
+from axsim.engines.forms.signs import is_signed
 from axsim.engines.shapes.geometry import Geometry
 
 Bytes = NDArray[np.uint8]
@@ -16,8 +17,13 @@ _BLOCK = 1 << 20  # entries gathered at a time
 
 
 def lookup(table: FoldedTable, a: Bytes, b: Bytes) -> NDArray[np.int32]:
-    """``table[a, b]`` element by element, broadcast together: int32."""
-    return np.asarray(table.values[a, b])
+    """``table[a, b]`` element by element, broadcast together: int32.
+
+    Operands are bytes, or int16: magnitudes of the table's bytes with a sign, that of 0 being plus.
+    """
+    products = table.values[np.abs(a), np.abs(b)]
+    negative = (a < 0) != (b < 0)
+    return np.asarray(np.where(negative, -products, products)) if is_signed(a, b) else np.asarray(products)
 
 
 def gemm(table: FoldedTable, a: Bytes, b: Bytes, accumulator: DTypeLike) -> NDArray[Any]:
@@ -37,7 +43,7 @@ def gemm(table: FoldedTable, a: Bytes, b: Bytes, accumulator: DTypeLike) -> NDAr
             for term in range(0, k, terms):
                 left = a[i][row : row + rows, term : term + terms, None]
                 right = b[i][term : term + terms]
-                out[i][row : row + rows] += table.values[left, right].sum(axis=1, dtype=accumulator)
+                out[i][row : row + rows] += lookup(table, left, right).sum(axis=1, dtype=accumulator)
     return out
 
 

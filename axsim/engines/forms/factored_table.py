@@ -16,17 +16,17 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from axsim.engines.forms.folded import FoldedTable
+from axsim.engines.forms.folded import FoldedTable, byte_dtype
 from axsim.engines.forms.integer_form import IntegerForm, Term, integer_form
 from axsim.engines.isa import NATIVE_IS_BUILT, byte_sums
 from axsim.errors import TableError
+from axsim.once import cached_property
 from axsim.tables.factor import MAX_TERMS, Factors, factor_products
 from axsim.tables.factor_library import key, library
 from axsim.tables.product import ProductTable
@@ -164,14 +164,20 @@ class FactoredTable:
         )
 
 
+# Apart from each other: "auto" knows only the former, so that no search before a call changes what it takes.
 _known: WeakKeyDictionary[FoldedTable, FactoredTable | None] = WeakKeyDictionary()
+_found: WeakKeyDictionary[FoldedTable, FactoredTable] = WeakKeyDictionary()
 
 
 def known_form(
-    product: ProductTable, folded: FoldedTable, a_dtype: np.dtype[Any], b_dtype: np.dtype[Any]
+    product: ProductTable,
+    folded: FoldedTable,
+    a_dtype: np.dtype[Any],
+    b_dtype: np.dtype[Any],
+    name: str = "the table",
 ) -> FactoredTable | None:
-    """The factored form of ``product`` folded for these types, if its factors come with axsim or were found
-    before; made once and kept.
+    """The factored form of ``product`` folded for these types, if its factors come with axsim; made once and
+    kept.
 
     Warns:
         RuntimeWarning: the factors that come with axsim cannot be read or are not those of the table; it is
@@ -179,10 +185,12 @@ def known_form(
     """
     if folded not in _known:
         try:
-            factors = library().get(key(product.sha256, a_dtype.name, b_dtype.name))
+            factors = library().get(_key(product, a_dtype, b_dtype))
             _known[folded] = None if factors is None else prepare(factors, folded)
         except TableError as problem:
-            warnings.warn(f"products are looked up instead: {problem}", RuntimeWarning, stacklevel=2)
+            warnings.warn(
+                f"products of {name} are looked up instead: {problem}", RuntimeWarning, stacklevel=2
+            )
             _known[folded] = None
     return _known[folded]
 
@@ -190,35 +198,41 @@ def known_form(
 def has_no_factors(product: ProductTable, a_dtype: np.dtype[Any], b_dtype: np.dtype[Any]) -> bool:
     """Whether it is known, without a search, that there are none of at most ``MAX_TERMS`` terms."""
     try:
-        return library().get(key(product.sha256, a_dtype.name, b_dtype.name), ()) is None
+        return library().get(_key(product, a_dtype, b_dtype), ()) is None
     except TableError:  # known_form warns of it
         return False
 
 
 def found_form(
-    product: ProductTable, folded: FoldedTable, a_dtype: np.dtype[Any], b_dtype: np.dtype[Any]
+    product: ProductTable,
+    folded: FoldedTable,
+    a_dtype: np.dtype[Any],
+    b_dtype: np.dtype[Any],
+    name: str = "the table",
 ) -> FactoredTable:
     """The factored form, its factors searched for where they are not known; made once and kept.
+
+    ``name`` is what messages call the table.
 
     Raises:
         ValueError: the table has no factors of at most ``MAX_TERMS`` terms, or they are not known and
             python-flint, which finds them, is not installed.
     """
-    form = known_form(product, folded, a_dtype, b_dtype)
+    form = known_form(product, folded, a_dtype, b_dtype, name) or _found.get(folded)
     if form is None:
         try:
             factors = factor_folded(folded, a_dtype, b_dtype)
         except ImportError as problem:
             raise ValueError(
-                f"no factors of {product} for {a_dtype} and {b_dtype} operands come with axsim; "
+                f"no factors of {name} for {a_dtype} and {b_dtype} operands come with axsim; "
                 f"{problem}, or choose engine='native'"
             ) from problem
         if factors is None:
             raise ValueError(
-                f"{product} has no exact factors of at most {MAX_TERMS} terms for {a_dtype} and {b_dtype} "
+                f"{name} has no exact factors of at most {MAX_TERMS} terms for {a_dtype} and {b_dtype} "
                 "operands; choose engine='native'"
             )
-        form = _known[folded] = prepare(factors, folded)
+        form = _found[folded] = prepare(factors, folded)
     return form
 
 
@@ -262,9 +276,13 @@ def prepare(factors: Factors, folded: FoldedTable) -> FactoredTable:
     )
 
 
+def _key(product: ProductTable, a_dtype: np.dtype[Any], b_dtype: np.dtype[Any]) -> str:
+    return key(product.sha256, byte_dtype(a_dtype).name, byte_dtype(b_dtype).name)
+
+
 def _operands(dtype: np.dtype[Any], limits: tuple[int, int]) -> Integers:
     """The operand that each byte stands for; 0 for those beyond the limits, whose products fold to 0."""
-    operand = np.arange(256, dtype=np.uint8).view(dtype).astype(np.int64)
+    operand = np.arange(256, dtype=np.uint8).view(byte_dtype(dtype)).astype(np.int64)
     return np.where((limits[0] <= operand) & (operand <= limits[1]), operand, 0)
 
 

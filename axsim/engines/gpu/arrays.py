@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import array_api_compat
 import numpy as np
 
-from axsim.arrays import Wrap, check_tensor, type_name
+from axsim.arrays import Wrap, check_tensor, is_bfloat16, readable, type_name, widened
 from axsim.engines.gpu.runtime.current import current
 
 
@@ -67,7 +67,7 @@ class CuPy:
                 yield
 
     def borrowed(self, name: str, array: Any) -> Any:
-        return array
+        return widened(array) if array.dtype.name == "bfloat16" else array
 
     def returned(self, array: Any) -> Any:
         return array
@@ -100,10 +100,10 @@ class Torch:
         import cupy
 
         check_tensor(name, array)
-        array = array.resolve_neg()  # what comes of a conjugate may wait for its sign
         # Through __cuda_array_interface__, which never copies. DLPack would have torch compare CuPy's stream
         # with its own, which it takes for another one, and record an event for every operand.
-        return cupy.asarray(array)
+        borrowed = cupy.asarray(readable(array))
+        return widened(borrowed) if is_bfloat16(array) else borrowed
 
     def returned(self, array: Any) -> Any:
         import torch

@@ -6,6 +6,7 @@ where a circuit takes less than its operands' type holds or a bias may be too la
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,18 @@ from axsim.engines.gpu.arrays import to_host as host
 from axsim.engines.gpu.choice import choose, plan, select
 from axsim.engines.gpu.epilogue import biased, converted, scaled_conv2d, scaled_gemm, scaled_lookup
 from axsim.engines.gpu.floats import engine
-from axsim.engines.gpu.quantize import constants, integers, quantized, row_extremes
+from axsim.engines.gpu.quantize import constants, described, integers, quantized, row_extremes
 from axsim.engines.gpu.runtime.current import current
-from axsim.engines.protocols import FloatEngine
+from axsim.engines.operands import Unquantized
+from axsim.engines.plan import Subject
+from axsim.engines.protocols import FloatEngine, Sums
+from axsim.engines.weights import Weights
 from axsim.multipliers.float_multiplier import FloatMultiplier
 
 __all__ = [
-    "biased", "choose", "constants", "converted", "extremes", "floats", "host", "integers", "plan",
-    "quantized", "row_extremes", "scaled_conv2d", "scaled_gemm", "scaled_lookup", "select",
+    "array", "biased", "choose", "constants", "converted", "described", "extremes", "floats", "host",
+    "integers", "layer", "place", "plan", "quantized", "row_extremes", "scaled_conv2d", "scaled_gemm",
+    "scaled_lookup", "select",
 ]  # fmt: skip
 
 
@@ -36,6 +41,21 @@ def floats(name: str, multiplier: FloatMultiplier) -> FloatEngine:
             f"engine is {name!r}, but float multipliers have one engine on a GPU; expected 'auto'"
         )
     return engine
+
+
+def place() -> Hashable:
+    """As ``Backend.place``."""
+    return id(current())
+
+
+def array(host: np.ndarray[Any, Any], owner: object) -> Any:
+    """As ``Backend.array``."""
+    return current().constant(host, owner, "weights")
+
+
+def layer(engine: Sums, subject: Subject, a: Unquantized, b: Weights) -> None:
+    """As ``Backend.layer``."""
+    return
 
 
 def extremes(*arrays: Any) -> list[tuple[int, int]]:

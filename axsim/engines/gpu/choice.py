@@ -1,7 +1,7 @@
 """Which engine computes sums on a GPU: looking products up, or exact products on tensor cores.
 
 The prediction is a sum of three times, from what the driver says of the GPU and figures for each look-up,
-multiply-add and byte that are estimates: nothing here was fitted to a measurement. As on the CPU the factored
+multiply-add and byte that are estimates: nothing here was fitted to a measurement. The factored
 engine is taken only where it promises to be well ahead, calls of less than ``SMALL`` products are looked up,
 and a wrong prediction costs time and nothing else.
 """
@@ -16,11 +16,12 @@ from axsim.engines.gpu.gather.plan import DEPTHWISE_FILTERS, choose_variant
 from axsim.engines.gpu.gather.plan import Sums as Gathered
 from axsim.engines.gpu.runtime.current import current
 from axsim.engines.gpu.runtime.interface import Device
-from axsim.engines.plan import SMALL, Candidate, Plan, Subject
+from axsim.engines.plan import Candidate, Plan, Subject
 from axsim.engines.protocols import Engine, Sums
 from axsim.engines.shapes.work import Work
 
 ENGINES = ("gather", "factored")
+SMALL = 1 << 20  # calls of fewer products look them up: asking whether factors are faster takes time itself
 ADVANTAGE = 0.9  # share of the look-ups' predicted time that factors must stay below
 ORIGIN = "estimates from the GPU's multiprocessors, clock and generation, not measured"
 
@@ -70,7 +71,7 @@ def choose(name: str, work: Work, subject: Subject) -> Sums:
             for c in factored_terms.COMPUTE_TYPES
             if factored_terms.carries(form, c)
         }
-        return FactoredSums(factored, form, min(seconds, key=seconds.__getitem__))
+        return FactoredSums(factored, form, min(seconds, key=seconds.__getitem__), gather)
     looked_up = select(name)
     if name != "auto" or work.products < SMALL:
         return looked_up
@@ -78,9 +79,9 @@ def choose(name: str, work: Work, subject: Subject) -> Sums:
     if known is None:
         return looked_up
     choice = _choice(_candidates(work, known, device))
-    return (
-        looked_up if choice == "gather" else FactoredSums(factored, known, choice.removeprefix("factored "))
-    )
+    if choice == "gather":
+        return looked_up
+    return FactoredSums(factored, known, choice.removeprefix("factored "), gather)
 
 
 def plan(name: str, work: Work, subject: Subject) -> Plan:
@@ -88,7 +89,7 @@ def plan(name: str, work: Work, subject: Subject) -> Plan:
     device = current().device
     candidates = _candidates(work, known_form(*subject), device)
     if work.products < SMALL:
-        choice, rule = "gather", f"fewer than {SMALL} products (axsim.engines.plan.SMALL) are looked up"
+        choice, rule = "gather", f"fewer than {SMALL} products (axsim.engines.gpu.choice.SMALL) are looked up"
     else:
         choice = _choice(candidates)
         rule = (

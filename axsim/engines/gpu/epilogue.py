@@ -48,7 +48,7 @@ def scaled_lookup(products: Array, a: Quantized, b: Quantized, dtype: np.dtype[A
     return _scaled(total, Layout(), dtype, left=a, right=b)
 
 
-def scaled_gemm(sums: Array, a: Quantized, b: Quantized, dtype: np.dtype[Any]) -> Array:
+def scaled_gemm(sums: Array, a: Quantized, b: Quantized, bias: Array | None, dtype: np.dtype[Any]) -> Array:
     """As ``Backend.scaled_gemm``."""
     *batch, m, n = sums.shape
     rows, columns = zero_points.gemm_sides(a.values, b.values, a.zero, b.zero)
@@ -58,7 +58,9 @@ def scaled_gemm(sums: Array, a: Quantized, b: Quantized, dtype: np.dtype[Any]) -
         rows = xp.broadcast_to(rows, sums.shape[:-1])
     if columns is not None:
         columns = xp.broadcast_to(columns, (*stack, n))
-    return _scaled(sums, Layout(n, lines=max(lines, 1)), dtype, left=a, right=b, rows=rows, columns=columns)
+    return _scaled(
+        sums, Layout(n, lines=max(lines, 1)), dtype, left=a, right=b, rows=rows, columns=columns, bias=bias
+    )
 
 
 def scaled_conv2d(
@@ -70,9 +72,10 @@ def scaled_conv2d(
     return _scaled(sums, layout, dtype, left=x, right=w, rows=rows, columns=columns, bias=bias)
 
 
-def biased(sums: Array, bias: Array, dtype: np.dtype[Any]) -> Array:
+def biased(sums: Array, bias: Array, axis: int, dtype: np.dtype[Any]) -> Array:
     """As ``Backend.biased``."""
-    return _scaled(sums, Layout(sums.shape[1], math.prod(sums.shape[2:])), dtype, bias=bias)
+    inner = math.prod(sums.shape[axis + 1 :]) if axis < -1 else 1
+    return _scaled(sums, Layout(sums.shape[axis], inner), dtype, bias=bias)
 
 
 def converted(values: Array, dtype: np.dtype[Any]) -> Array:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from axsim.engines.forms.signs import SIGNED
 from axsim.engines.gpu.runtime.current import current
 from axsim.engines.gpu.runtime.interface import Runtime
 from axsim.engines.operands import Quantized, Unquantized
@@ -99,12 +100,21 @@ def _quantized(runtime: Runtime, operand: Unquantized) -> tuple[Quantized, Any]:
     values = xp.empty(operand.values.shape, by.dtype)  # x has an axis even where these have none
     axis = by.axis % x.ndim if isinstance(by, QuantParams) and by.axis is not None else None
     inner = int(np.prod(x.shape[axis + 1 :])) if axis is not None else 1
+    if by.dtype == SIGNED:
+        defines |= {"INTEGER": "int16"}
     runtime.kernel(_SOURCE, "quantise", defines)(
         grid, block, (x, count, np.int64(inner), np.int32(channels), scale, zero, *limits, values)
     )
-    zero_byte = zero.view(np.uint8)[:1]  # the lowest byte, which lies first
+    pad = zero.view(np.int16 if by.dtype == SIGNED else np.uint8)[:1]  # the lowest bytes, which lie first
     shape = () if axis is None else (channels,)
-    return Quantized(values, scale.reshape(shape), None if centred else zero.reshape(shape), zero_byte), bad
+    return Quantized(values, scale.reshape(shape), None if centred else zero.reshape(shape), pad), bad
+
+
+def described(values: Any, params: QuantParams) -> Quantized:
+    """As ``Backend.described``."""
+    scale, zero = constants(params)
+    pad = zero.reshape(-1).view(np.int16 if params.dtype == SIGNED else np.uint8)[:1]
+    return Quantized(values, scale, zero if params.zero_point.any() else None, pad)
 
 
 def constants(params: QuantParams) -> tuple[Any, Any]:

@@ -25,13 +25,18 @@ def merged(batch: Shape, rows: int, b_shape: Shape) -> tuple[Shape, int]:
     return ((), math.prod(batch) * rows) if len(b_shape) == 2 else (batch, rows)
 
 
+def broadcast(a: Shape, b: Shape) -> Shape:
+    """As ``numpy.broadcast_shapes``, which takes microseconds where there is nothing to do."""
+    return a if a == b else np.broadcast_shapes(a, b)
+
+
 def stacked(a: Any, b: Any) -> tuple[Any, Shape, Shape]:
     """For ``a @ b`` of a (..., M, K) and b (..., K, N): the left operand, the stack that is multiplied, and
     the shape of the result.
 
     The left operand is one tall matrix where the right one is the same for all.
     """
-    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    batch = broadcast(a.shape[:-2], b.shape[:-2])
     shape = (*batch, a.shape[-2], b.shape[-1])
     matrices, rows = merged(batch, a.shape[-2], b.shape)
     return (a if matrices == batch else a.reshape(rows, a.shape[-1])), matrices, shape

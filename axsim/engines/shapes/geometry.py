@@ -49,21 +49,16 @@ def geometry(
         TypeError: an argument has the wrong type.
         ValueError: an argument is out of range, or the shapes do not fit; the message says which.
     """
-    for name, shape, axes in (("x", x_shape, "(N, C, H, W)"), ("w", w_shape, "(O, C / groups, kh, kw)")):
-        if len(shape) != 4:
-            hint = "; add a batch axis: x[None]" if name == "x" and len(shape) == 3 else ""
-            raise ValueError(f"{name} has shape {tuple(shape)}, expected four axes {axes}{hint}")
-    groups = _integer("groups", groups, 1)
-    (_, channels, height, width), (filters, group_channels, kernel_height, kernel_width) = x_shape, w_shape
+    if len(x_shape) != 4:
+        hint = "; add a batch axis: x[None]" if len(x_shape) == 3 else ""
+        raise ValueError(f"x has shape {tuple(x_shape)}, expected four axes (N, C, H, W){hint}")
+    groups = check_filters(w_shape, groups)
+    (_, channels, height, width), (_, group_channels, kernel_height, kernel_width) = x_shape, w_shape
     if channels != groups * group_channels:
         raise ValueError(
             f"x has {channels} channels, but w has shape {tuple(w_shape)}: with groups={groups} it takes "
             f"{groups * group_channels}"
         )
-    if filters % groups:
-        raise ValueError(f"w has {filters} filters, which groups={groups} does not divide")
-    if not kernel_height or not kernel_width:
-        raise ValueError(f"w has shape {tuple(w_shape)}, expected a kernel of at least 1 x 1")
     strides, dilations = _pair("stride", stride, 1), _pair("dilation", dilation, 1)
     extents = (dilations[0] * (kernel_height - 1) + 1, dilations[1] * (kernel_width - 1) + 1)
     made = Geometry(strides, _padding(padding, (height, width), extents, strides), dilations, groups)
@@ -76,7 +71,25 @@ def geometry(
     return made
 
 
+def check_filters(w_shape: Sequence[int], groups: Any) -> int:
+    """``groups`` as an int, for filters (O, C / groups, kh, kw).
+
+    Raises:
+        TypeError: it is no integer.
+        ValueError: it does not divide O, or the filters have other axes or no pixels.
+    """
+    count = _integer("groups", groups, 1)
+    if len(w_shape) != 4:
+        raise ValueError(f"w has shape {tuple(w_shape)}, expected four axes (O, C / groups, kh, kw)")
+    if w_shape[0] % count:
+        raise ValueError(f"w has {w_shape[0]} filters, which groups={count} does not divide")
+    if not w_shape[2] or not w_shape[3]:
+        raise ValueError(f"w has shape {tuple(w_shape)}, expected a kernel of at least 1 x 1")
+    return count
+
+
 def _padding(padding: Any, size: Pair, extents: Pair, strides: Pair) -> tuple[int, int, int, int]:
+    padding = _plain(padding)
     if isinstance(padding, str):
         if padding == "valid":
             return 0, 0, 0, 0
@@ -101,7 +114,13 @@ def _same(size: int, extent: int, stride: int) -> Pair:
     return total // 2, total - total // 2
 
 
+def _plain(value: Any) -> Any:
+    """An array or a tensor as the numbers and lists that it holds; anything else as it is."""
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
 def _pair(name: str, value: Any, least: int) -> Pair:
+    value = _plain(value)
     if not isinstance(value, Sequence):
         number = _integer(name, value, least)
         return number, number

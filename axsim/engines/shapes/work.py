@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numpy as np
-
-from axsim.engines.shapes.batches import merged
+from axsim.engines.shapes.batches import broadcast, merged
 from axsim.engines.shapes.geometry import Geometry
 
 
@@ -27,7 +25,7 @@ class Work(NamedTuple):
     @classmethod
     def of_gemm(cls, a_shape: tuple[int, ...], b_shape: tuple[int, ...]) -> Work:
         """The work of a (..., M, K) by b (..., K, N)."""
-        batch = np.broadcast_shapes(a_shape[:-2], b_shape[:-2])
+        batch = broadcast(a_shape[:-2], b_shape[:-2])
         matrices, rows = merged(batch, a_shape[-2], b_shape)
         return cls(math.prod(matrices), rows, b_shape[-2], b_shape[-1])
 

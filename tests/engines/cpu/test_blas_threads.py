@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 
@@ -61,12 +62,12 @@ def test_the_last_of_several_threads_puts_the_count_back(libraries: dict[str, li
     def other() -> None:
         with limited_threads():
             entered.set()
-            leave.wait(10)
+            leave.wait(600)
 
     thread = threading.Thread(target=other)
     with limited_threads():
         thread.start()
-        assert entered.wait(10)
+        assert entered.wait(600)
     assert counts(libraries["blas"]) == [3, 2, None]
     leave.set()
     thread.join()
@@ -86,4 +87,33 @@ def test_numpys_own_blas_is_found() -> None:
 def test_another_limit_than_the_thread_count(libraries: dict[str, list[Library]]) -> None:
     with limited_threads(most=1):
         assert counts(libraries["blas"]) == [1, 1, None]
+    assert counts(libraries["blas"]) == [8, 2, None]
+
+
+@pytest.mark.parametrize("locked", [False, True], ids=["inside", "in the lock"])
+def test_a_child_does_not_wait_for_threads_that_stayed_with_the_parent(
+    libraries: dict[str, list[Library]], locked: bool
+) -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    def other() -> None:
+        with limited_threads():
+            if locked:
+                with blas_threads._lock:
+                    entered.set()
+                    leave.wait(600)
+            entered.set()
+            leave.wait(600)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert entered.wait(600)
+    child = os.fork()
+    if not child:
+        with limited_threads(most=1):
+            inside = counts(libraries["blas"])
+        os._exit(0 if (inside, counts(libraries["blas"])) == ([1, 1, None], [8, 2, None]) else 1)
+    leave.set()
+    thread.join()
+    assert os.waitpid(child, 0)[1] == 0
     assert counts(libraries["blas"]) == [8, 2, None]

@@ -138,6 +138,7 @@ def test_gemm(
     by_b = params(seed + 1, b_signed, n if per_channel else None, b.ndim - 1 if per_channel else None, 0.01)
     arguments = (
         *(sums, described(a, params(seed, a_signed, None, None, scale)), described(b, by_b)),
+        np.random.default_rng(seed).normal(size=n).astype(dtype) if seed % 2 else None,
         np.dtype(dtype),
     )
     with np.errstate(over="ignore", under="ignore"):

@@ -45,7 +45,7 @@ def operand(
 
 def moved(gpu: EmulatedRuntime, side: Quantized) -> Quantized:
     zero = None if side.zero is None else gpu.xp.asarray(side.zero)
-    return Quantized(gpu.xp.asarray(side.values), gpu.xp.asarray(side.scale), zero, side.zero_byte)
+    return Quantized(gpu.xp.asarray(side.values), gpu.xp.asarray(side.scale), zero, side.pad)
 
 
 def same_bits(gpu: EmulatedRuntime, got: Any, expected: Any) -> bool:
@@ -88,10 +88,10 @@ def test_gemm(
     b = operand(seed + 1, (*batches[1], k, n), scale, n if per_channel else None, b_axis, layout)
     sums = drawn_sums(seed, (*np.broadcast_shapes(*batches), m, n), accumulator)
     with np.errstate(over="ignore", under="ignore"):
-        expected = epilogue.gemm_by_numpy(sums, a, b, dtype)
+        expected = epilogue.gemm_by_numpy(sums, a, b, None, dtype)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(on_gpu, "_FEW", 2**31 if few else 0)  # as if there were more than 32 bits count
-        got = on_gpu.scaled_gemm(gpu.xp.asarray(sums), moved(gpu, a), moved(gpu, b), dtype)
+        got = on_gpu.scaled_gemm(gpu.xp.asarray(sums), moved(gpu, a), moved(gpu, b), None, dtype)
     assert same_bits(gpu, got, expected)
 
 
@@ -182,6 +182,6 @@ def test_bias(gpu: EmulatedRuntime, bias_type: Any, to: Any) -> None:
     bias = np.array([-0.0, 1e-45, -1.5, np.inf], bias_type)
     with np.errstate(over="ignore", invalid="ignore"):
         expected = (sums + bias[:, None, None]).astype(to)
-    got = on_gpu.biased(gpu.xp.asarray(sums), gpu.xp.asarray(bias), np.dtype(to))
+    got = on_gpu.biased(gpu.xp.asarray(sums), gpu.xp.asarray(bias), -3, np.dtype(to))
     assert np.array_equal(np.isnan(gpu.xp.asnumpy(got)), np.isnan(expected))
     assert same_bits(gpu, np.nan_to_num(got, nan=7.0), np.nan_to_num(expected, nan=7.0))

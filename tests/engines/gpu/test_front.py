@@ -185,7 +185,7 @@ def test_integer_multiply(
         ),
         (np.uint8([[128]]), np.int8([[1]]), {"mult": "exact8s"}, "a holds 128"),
         (np.uint8([[1]]), np.float32([[1]]), {}, "quantise the float operand yourself"),
-        (np.int16([[1]]), np.uint8([[1]]), {}, "a is int16, expected uint8"),
+        (np.int32([[1]]), np.uint8([[1]]), {}, "a is int32, expected uint8"),
         (np.uint8([[1]]), np.uint8([[1]]), {"out_dtype": "float32"}, "out_dtype is float32"),
         (np.uint8([[1]]), np.uint8([[1]]), {"a_quant": "affine"}, "integers already"),
         (np.uint8([[1]]), np.uint8([[1, 2], [3, 4]]), {}, "a's last axis"),
@@ -443,6 +443,63 @@ def test_auto_does_what_the_plan_says(gpu: EmulatedRuntime, monkeypatch: pytest.
         gpu.launches.clear()
         assert same(gpu, axsim.matmul(on_gpu(a), on_gpu(b), name), axsim.matmul(a, b, name))
         assert ("combine" in gpu.launches) == expected
+
+
+# --- prepared operands, signs beside magnitudes ------------------------------------------------------------
+
+
+@settings(max_examples=40)
+@given(choices, st.sampled_from(["uint8", "int16"]), st.sampled_from(["uint8", "int16"]), seeds())
+def test_signs_beside_magnitudes(
+    gpu: EmulatedRuntime, choice: tuple[str, str], left: str, right: str, seed: int
+) -> None:
+    name, engine = choice
+    mult, random = MULTIPLIERS[name], np.random.default_rng(seed)
+    if mult.signed or name == "narrow":
+        return
+    a, b, x, w = (
+        random.integers(0 if dtype == "uint8" else -255, 256, shape).astype(dtype)
+        for dtype, shape in ((left, (5, 9)), (right, (9, 4)), (left, (1, 2, 4, 4)), (right, (3, 2, 2, 2)))
+    )
+    a[0], b[:, 0], x[0, 0], w[0] = 0, 0, 0, 0
+    assert same(gpu, axsim.matmul(on_gpu(a), on_gpu(b), mult, engine=engine), axsim.matmul(a, b, mult))
+    got = axsim.conv2d(on_gpu(x), on_gpu(w), mult, padding=1, engine=engine)
+    assert same(gpu, got, axsim.conv2d(x, w, mult, padding=1))
+    assert same(gpu, axsim.multiply(on_gpu(a), on_gpu(a[0]), mult), axsim.multiply(a, a[0], mult))
+
+
+@settings(max_examples=40)
+@given(
+    choices,
+    seeds(),
+    float_types,
+    st.sampled_from([None, "symmetric", "sign-magnitude"]),
+    st.sampled_from([None, "sign-magnitude"]),
+)
+def test_prepared_operands(
+    gpu: EmulatedRuntime, choice: tuple[str, str], seed: int, dtype: Any, b_quant: Any, a_quant: Any
+) -> None:
+    name, engine = choice
+    mult = MULTIPLIERS[name]
+    a, b = floats(seed, (2, 5, 9), dtype, "any"), floats(seed + 1, (9, 4), dtype, "any")
+    x, w = floats(seed, (1, 2, 4, 4), dtype, "any"), floats(seed + 1, (3, 2, 2, 2), dtype, "any")
+    options = {"a_quant": a_quant, "b_quant": b_quant}
+    expected = axsim.matmul(a, b, mult, bias=b[0], **options)
+    for made in (axsim.prepare(b, mult, b_quant=b_quant), axsim.prepare(on_gpu(b), mult, b_quant=b_quant)):
+        got = axsim.matmul(on_gpu(a), made, a_quant=a_quant, bias=on_gpu(b[0]), engine=engine)
+        assert same(gpu, got, expected)
+    filters = axsim.prepare(on_gpu(w), mult, operation="conv2d", b_quant=b_quant)
+    assert np.array_equal(filters.values, axsim.prepare(w, mult, operation="conv2d", b_quant=b_quant).values)
+    got = axsim.conv2d(on_gpu(x), filters, padding=1, a_quant=a_quant, engine=engine)
+    assert same(gpu, got, axsim.conv2d(x, w, mult, padding=1, **options))
+
+
+def test_prepared_operands_of_float_multipliers(gpu: EmulatedRuntime) -> None:
+    a, b = floats(1, (3, 9), np.float32, "any"), floats(2, (9, 4), np.float32, "any")
+    made = axsim.prepare(b, "axfpm")
+    got = axsim.matmul(on_gpu(a), made, bias=on_gpu(b[0]))
+    assert same(gpu, got, axsim.matmul(a, b, "axfpm", bias=b[0]))
+    assert np.array_equal(axsim.matmul(a, made), axsim.matmul(a, b, "axfpm"))  # and in main memory
 
 
 # --- captures ---------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from axsim.engines.shapes.geometry import Geometry, geometry
@@ -81,3 +82,28 @@ def test_same_gives_size_over_stride_and_the_odd_pixel_at_the_end(
 def test_bad_arguments_are_named(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         make(**arguments)
+
+
+def as_tensor(pair: Any) -> Any:
+    return pytest.importorskip("torch").tensor(pair)
+
+
+@pytest.mark.parametrize("kind", [np.array, tuple, lambda pair: [np.int64(n) for n in pair], as_tensor])
+def test_pairs_may_be_arrays(kind: Any) -> None:
+    shapes = {"x_shape": (1, 1, 9, 9), "w_shape": (1, 1, 3, 3)}
+    expected = geometry(**shapes, stride=(2, 1), dilation=(1, 2), padding=((1, 0), (2, 3)))
+    padding = (kind([1, 0]), kind([2, 3]))
+    assert geometry(**shapes, stride=kind([2, 1]), dilation=kind([1, 2]), padding=padding) == expected
+    assert geometry(**shapes, stride=np.array(2), padding=np.int8(1)) == geometry(
+        **shapes, stride=2, padding=1
+    )
+    whole = geometry(**shapes, padding=np.array([[1, 0], [2, 3]]))
+    assert whole == geometry(**shapes, padding=((1, 0), (2, 3)))
+
+
+def test_arrays_of_other_things_are_refused() -> None:
+    shapes = {"x_shape": (1, 1, 9, 9), "w_shape": (1, 1, 3, 3)}
+    with pytest.raises(TypeError, match=r"stride is 2\.0, expected integers"):
+        geometry(**shapes, stride=np.array([2.0, 1.0]))
+    with pytest.raises(ValueError, match=r"stride is .*expected a number or a pair"):
+        geometry(**shapes, stride=np.array([2, 1, 1]))

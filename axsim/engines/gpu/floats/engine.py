@@ -21,7 +21,7 @@ from axsim.engines.gpu.runtime.current import current
 from axsim.engines.gpu.runtime.interface import Runtime
 from axsim.engines.shapes.batches import stacked
 from axsim.engines.shapes.geometry import Geometry
-from axsim.multipliers.float_multiplier import FloatMultiplier
+from axsim.multipliers.float_multiplier import FloatMultiplier, as_seen, with_positive_zeros
 from axsim.multipliers.significand import MaskedForm, Segmented
 
 __all__ = ["conv2d", "gemm", "multiply", "supports"]
@@ -43,6 +43,7 @@ def multiply(multiplier: FloatMultiplier, a: Array, b: Array) -> Array:
     """
     runtime = current()
     check(multiplier)
+    a, b = as_seen(multiplier, runtime.xp, a, b)
     shape = np.broadcast_shapes(a.shape, b.shape)
     out = runtime.xp.empty(shape, np.float32)
     left, right = (_flat(runtime, x, shape) for x in (a, b))
@@ -74,7 +75,7 @@ def multiply(multiplier: FloatMultiplier, a: Array, b: Array) -> Array:
             *through,
         ),
     )
-    return out
+    return with_positive_zeros(multiplier, out, runtime.xp)
 
 
 def gemm(multiplier: FloatMultiplier, a: Array, b: Array, *, rounded: bool = True) -> Array:
@@ -88,6 +89,7 @@ def gemm(multiplier: FloatMultiplier, a: Array, b: Array, *, rounded: bool = Tru
     """
     runtime = current()
     check(multiplier)
+    a, b = as_seen(multiplier, runtime.xp, a, b)
     a, batch, shape = stacked(a, b)
     (m, k), n = a.shape[-2:], b.shape[-1]
     out = runtime.xp.empty(shape, np.float32 if rounded else np.float64)
@@ -148,6 +150,7 @@ def conv2d(
     """
     runtime = current()
     check(multiplier)
+    x, w = as_seen(multiplier, runtime.xp, x, w)
     (images, _, height, width), (filters, channels, kernel_height, kernel_width) = x.shape, w.shape
     out_height, out_width = geometry.output_size(height, width, kernel_height, kernel_width)
     out = runtime.xp.empty((images, filters, out_height, out_width), np.float32 if rounded else np.float64)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from axsim.multipliers.float_formats import FLOAT32
-from axsim.multipliers.float_multiplier import FloatMultiplier
+from axsim.multipliers.float_multiplier import FloatMultiplier, least_bits
 from axsim.multipliers.significand import MaskedForm, Segmented, Term
 
 PUBLISHED, TRUNCATED, NEAREST = range(3)  # kinds of products, as in float_rules.cuh
@@ -39,6 +39,11 @@ def check(multiplier: FloatMultiplier) -> None:
         )
 
 
+def rounds_operands(multiplier: FloatMultiplier) -> bool:
+    """Whether kernels make operands what the multiplier sees; else they come in so."""
+    return multiplier.operand_rounding == "nearest-even"
+
+
 def kind(multiplier: FloatMultiplier) -> int:
     """How products are normalised and rounded."""
     if multiplier.normaliser == "published":
@@ -53,15 +58,16 @@ def rules(multiplier: FloatMultiplier) -> tuple[Any, ...]:
     low, high = ordinary_exponents(multiplier)
     behaviour = (
         _ROUNDS_OPERANDS * (fmt != FLOAT32)
-        | _POSITIVE_ZERO * (special.zero_sign == "positive")
+        | _POSITIVE_ZERO * (special.zero_sign != "ieee")
         | _GRADUAL * (special.underflow == "gradual")
         | _FLUSHES * (special.underflow == "flush")
     )
     return (
-        np.uint32(max(_least_bits(special.zero_below), 1)),
+        # Operands that are truncated come in with their zeros.
+        max(least_bits(special.zero_below), np.uint32(1)) if rounds_operands(multiplier) else np.uint32(1),
         np.uint32((low + _BIAS) << _FRACTION_BITS),
         np.uint32((max(high, low) + _BIAS) << _FRACTION_BITS),
-        _bits(fmt.smallest_normal),
+        _bits(multiplier.smallest_result),
         _bits(fmt.largest),
         np.int32(fmt.fraction_bits),
         np.uint32(behaviour),
@@ -75,7 +81,7 @@ def ordinary_exponents(multiplier: FloatMultiplier) -> tuple[int, int]:
     rounded to nearest with gradual underflow.
     """
     fmt = multiplier.format
-    smallest, largest = fmt.smallest_exponent, fmt.largest_exponent
+    smallest, largest = math.frexp(multiplier.smallest_result)[1] - 1, fmt.largest_exponent
     # With weights 2**x and 2**y, a product that is not 0 is in [2**(x + y + least), 2**(x + y + most)].
     least, most = 0.0, 1.0
     if multiplier.normaliser != "published":
@@ -114,10 +120,3 @@ def cells(significand: Segmented, *, left_rows: bool) -> NDArray[Any]:
 
 def _bits(x: float) -> np.uint32:
     return np.float32(x).view(np.uint32)
-
-
-def _least_bits(x: float) -> int:
-    """Bits of the least float32 number that is not below x, which is not negative."""
-    with np.errstate(over="ignore"):
-        nearest = np.float32(x)
-    return int(nearest.view(np.uint32)) + (float(nearest) < x)

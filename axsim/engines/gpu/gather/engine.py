@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from axsim.engines.forms.folded import FoldedTable
+from axsim.engines.forms.signs import is_signed, summed
 from axsim.engines.gpu.gather.operands import Axis, Matrices, Windows, matrix_index
 from axsim.engines.gpu.gather.plan import (
     DEPTHWISE_FILTERS,
@@ -40,6 +41,8 @@ _DEPTHWISE_ROWS = 2048
 
 def lookup(table: FoldedTable, a: Array, b: Array) -> Array:
     """``table[a, b]`` element by element, broadcast together: int32."""
+    if is_signed(a, b):
+        return summed(lambda table, a, b, _: lookup(table, a, b), table, a, b)
     runtime = current()
     xp = runtime.xp
     kept = entries(table)
@@ -72,6 +75,8 @@ def gemm(table: FoldedTable, a: Array, b: Array, accumulator: DTypeLike) -> Arra
     a is (..., M, K), b (..., K, N), both of at least two axes; the result has dtype ``accumulator`` (int32 or
     int64), which the caller knows to be wide enough.
     """
+    if is_signed(a, b):
+        return summed(lambda table, a, b, _: gemm(table, a, b, accumulator), table, a, b)
     runtime = current()
     a, batch, shape = stacked(a, b)
     (m, k), n = a.shape[-2:], b.shape[-1]
@@ -91,6 +96,10 @@ def conv2d(
 
     A padded pixel is the operand ``pad_byte``, a number or a device array of one uint8.
     """
+    if is_signed(x, w):
+        return summed(
+            lambda table, x, w, pad: conv2d(table, x, w, geometry, pad, accumulator), table, x, w, pad_byte
+        )
     runtime = current()
     xp = runtime.xp
     x, w = xp.ascontiguousarray(x), xp.ascontiguousarray(w)

@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
 from pathlib import Path
-from tempfile import NamedTemporaryFile, TemporaryDirectory
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from axsim.files import cache_directory
+from axsim.files import CACHE_VARIABLE, cache_directory, is_regular, replace_file, warn_once
 
 # Products and sums are not fused unless a source says fma: the same numbers as on the CPU.
+MOST_BYTES = 1 << 26  # of a file with one source's machine code; ours have less than a hundredth of it
 OPTIONS = ("-std=c++17", "--fmad=false")
 
 
 def machine_code(cupy: Any, text: str, macros: tuple[str, ...], capability: tuple[int, int]) -> Path:
     """The file with the machine code of a source, which NVRTC makes if it is not there.
 
-    It is in the cache directory, or in a temporary one of this process if that cannot be written.
+    It is in the cache directory, or in a temporary one of this process if there is none that can be written.
+
+    Warns:
+        RuntimeWarning: there is none; once in a process.
 
     Args:
         cupy: the module.
@@ -33,24 +36,23 @@ def machine_code(cupy: Any, text: str, macros: tuple[str, ...], capability: tupl
     options = (*OPTIONS, *macros)
     key = "\0".join((cupy.__version__, *map(str, capability), *options, text))
     name = f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.cubin"
-    kept, own = (folder / name for folder in (cache_directory() / "kernels", _own_directory()))
-    for path in (kept, own):
-        if path.exists():
+    cache = cache_directory()
+    kept = None if cache is None else cache / "kernels" / name
+    for path in (kept, _of_this_process(name)):
+        if path is not None and is_regular(path, MOST_BYTES):
             return path
     code, _ = cupy.cuda.compiler.compile_using_nvrtc(text, options)
-    try:
-        return _written(kept, code)
-    except OSError:
-        return _written(own, code)
-
-
-def _written(path: Path, code: bytes) -> Path:
-    """All of it or nothing, whichever processes write at once."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(code)
-    os.replace(file.name, path)
-    return path
+    why = "there is no home folder"
+    if kept is not None:
+        try:
+            return replace_file(kept, code)
+        except OSError as problem:
+            why = str(problem)
+    warn_once(
+        "kernels",
+        f"GPU kernels are compiled anew in every process: {why}; {CACHE_VARIABLE} names another folder",
+    )
+    return replace_file(_of_this_process(name), code)
 
 
 @functools.cache
@@ -58,5 +60,5 @@ def _own() -> TemporaryDirectory[str]:
     return TemporaryDirectory(prefix="axsim-kernels-")
 
 
-def _own_directory() -> Path:
-    return Path(_own().name)
+def _of_this_process(name: str) -> Path:
+    return Path(_own().name) / name

@@ -75,10 +75,14 @@ extremes(const FLOAT* __restrict__ x, int64 count, double* __restrict__ found)
     }
 }
 
+#ifndef INTEGER
+#define INTEGER uint8  // bytes of uint8 and of int8; int16 where the sign stands beside 8 bits
+#endif
+
 // The element at i belongs to channel i / inner % channels.
 extern "C" __global__ void __launch_bounds__(threads, 4)
 quantise(const FLOAT* __restrict__ x, int64 count, int64 inner, int32 channels, const double* __restrict__ scale,
-         const int64* __restrict__ zero, int32 qmin, int32 qmax, uint8* __restrict__ out)
+         const int64* __restrict__ zero, int32 qmin, int32 qmax, INTEGER* __restrict__ out)
 {
     const double least = qmin, greatest = qmax;
     const int64 step = static_cast<int64>(gridDim.x) * threads;
@@ -87,7 +91,7 @@ quantise(const FLOAT* __restrict__ x, int64 count, int64 inner, int32 channels, 
         const double q = rint(x[i] / scale[channel]) + static_cast<double>(zero[channel]);
         // NaN, which no comparison is true for, becomes the least.
         const double clipped = q > least ? (q < greatest ? q : greatest) : least;
-        out[i] = static_cast<uint8>(static_cast<int32>(clipped));
+        out[i] = static_cast<INTEGER>(static_cast<int32>(clipped));
     }
 }
 

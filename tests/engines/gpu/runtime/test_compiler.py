@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from test_nvcc import SAMPLES
 
+from axsim import files
 from axsim.engines.gpu.runtime import compiler
 from axsim.engines.gpu.runtime.sources import SOURCES, source_text
 
@@ -28,8 +30,11 @@ class RecordedCupy:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("AXSIM_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(files, "_warned", set())
+    of_this_process = SimpleNamespace(name=str(tmp_path_factory.mktemp("own")))
+    monkeypatch.setattr(compiler, "_own", lambda: of_this_process)
     return tmp_path
 
 
@@ -51,14 +56,46 @@ def test_subnormal_numbers_are_not_flushed(folder: Path) -> None:
     assert not [option for option in compiler.OPTIONS if "ftz" in option or "fast" in option]
 
 
+def test_without_a_home_folder_code_is_compiled(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiler, "cache_directory", lambda: None)
+    cupy = RecordedCupy()
+    with pytest.warns(RuntimeWarning, match="there is no home folder"):
+        path = compiler.machine_code(cupy, "homeless", (), (9, 0))
+    assert compiler.machine_code(cupy, "homeless", (), (9, 0)) == path
+    assert len(cupy.calls) == 1
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "empty", "folder"])
+def test_what_is_no_file_of_code_is_not_opened(folder: Path, kind: str) -> None:
+    cupy = RecordedCupy()
+    path = compiler.machine_code(cupy, "text", (), (9, 0))
+    path.unlink()
+    make = {
+        "pipe": lambda: os.mkfifo(path),
+        "device": lambda: path.symlink_to("/dev/zero"),
+        "empty": path.touch,
+        "folder": path.mkdir,
+    }
+    make[kind]()
+    if kind == "folder":  # which no file can replace
+        with pytest.warns(RuntimeWarning, match="compiled anew"):
+            path = compiler.machine_code(cupy, "text", (), (9, 0))
+    else:
+        assert compiler.machine_code(cupy, "text", (), (9, 0)) == path
+    assert path.read_bytes() == b"code 2"
+
+
 def test_a_cache_that_cannot_be_written_costs_a_compilation_in_every_process(folder: Path) -> None:
     (folder / "kernels").write_text("in the way of the directory")
     cupy = RecordedCupy()
-    path = compiler.machine_code(cupy, "text", (), (9, 0))
+    with pytest.warns(RuntimeWarning, match=r"compiled anew in every process.*AXSIM_CACHE_DIR"):
+        path = compiler.machine_code(cupy, "text", (), (9, 0))
+    other = compiler.machine_code(cupy, "other text", (), (9, 0))  # and no second warning
+    assert other.read_bytes() == b"code 2"
     assert path.read_bytes() == b"code 1"
     assert folder not in path.parents
     assert compiler.machine_code(cupy, "text", (), (9, 0)) == path
-    assert len(cupy.calls) == 1
+    assert len(cupy.calls) == 2
 
 
 @pytest.fixture(scope="module")

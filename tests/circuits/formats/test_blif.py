@@ -147,63 +147,77 @@ def test_unused_gates_are_left_out():
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "BLIF text: the text is empty"),
+        ("", "BLIF text:1:1: the text is empty"),
         ("\n# nothing\n\n", "the text is empty"),
-        (".inputs a\n", "line 1: a BLIF text starts with .model NAME, not with '.inputs'"),
-        (".model\n.end\n", "line 1: one .model with one name"),
-        (".model m\n.model n\n.end\n", "line 2: one .model with one name"),
-        (HEAD + ".names a b p\n11 1\n", "line 5: .end is missing"),
-        (HEAD + ".names a b p\n11 1\n.end\n.model n\n", "line 7: '.model' after .end"),
-        (HEAD + ".gate nand2 A=a B=b O=p\n.end\n", "line 4: cannot read '.gate nand2': cells of a library"),
-        (HEAD + ".latch a p re clk 0\n.end\n", "line 4: cannot read '.latch a': .* combinational"),
-        (HEAD + ".subckt half x=a y=b z=p\n.end\n", "line 4: cannot read '.subckt half': flatten"),
-        (HEAD + ".nmaes a b p\n11 1\n.end\n", "line 4: cannot read '.nmaes a': known are .model"),
-        (HEAD + ".names\n.end\n", "line 4: .names without an output net"),
-        (HEAD + "11 1\n.end\n", "line 4: '11' stands outside a .names"),
-        (HEAD + ".names a b p\n1 1\n.end\n", "line 5: malformed cover row '1 1': expected 2 characters"),
-        (HEAD + ".names a b p\n111 1\n.end\n", "line 5: malformed cover row '111 1'"),
-        (HEAD + ".names a b p\n1x 1\n.end\n", "line 5: malformed cover row '1x 1'"),
-        (HEAD + ".names a b p\n1 1 1\n.end\n", "line 5: malformed cover row '1 1 1'"),
-        (HEAD + ".names a b p\n11\n.end\n", "line 5: malformed cover row '11'"),
+        (".inputs a\n", "there is no output"),
+        (".model\n.end\n", "there is no input"),
+        (".model m n\n.end\n", "text:1:10: one .model with one name is needed, 2 names came"),
+        (
+            HEAD + ".names p\n",
+            "text:4:1: the text ends behind a .names without rows and without .end; is it cut",
+        ),
+        (HEAD + ".names p\n.end\n.names q\n1\n", "text:6:1: '.names' came behind .end, where only .model"),
+        (
+            HEAD + ".gate nand2 A=a B=b O=p\n.end\n",
+            r"text:4:7: 'nand2' is no model of this text and no cell that is known; .*genlib",
+        ),
+        (HEAD + ".latch a p re clk 0\n.end\n", r"text:4:\d+: cannot read '.latch a': .* combinational"),
+        (HEAD + ".subckt half x=a y=b z=p\n.end\n", r"text:4:9: 'half' is no model of this text"),
+        (HEAD + ".nmaes a b p\n11 1\n.end\n", r"text:4:\d+: cannot read '.nmaes a': known are .model"),
+        (HEAD + ".names\n.end\n", r"text:4:\d+: .names without an output net"),
+        (HEAD + "11 1\n.end\n", r"text:4:\d+: '11' stands outside a .names"),
+        (HEAD + ".names a b p\n1 1\n.end\n", r"text:5:\d+: malformed cover row '1 1': expected 2 characters"),
+        (HEAD + ".names a b p\n111 1\n.end\n", r"text:5:\d+: malformed cover row '111 1'"),
+        (HEAD + ".names a b p\n1x 1\n.end\n", r"text:5:\d+: malformed cover row '1x 1'"),
+        (HEAD + ".names a b p\n1 1 1\n.end\n", r"text:5:\d+: malformed cover row '1 1 1'"),
+        (HEAD + ".names a b p\n11\n.end\n", r"text:5:\d+: malformed cover row '11'"),
         (
             HEAD + ".names a b p\n11 -\n.end\n",
-            "line 5: malformed cover row '11 -': the output value is 0 or 1",
+            r"text:5:\d+: malformed cover row '11 -': the output value is 0 or 1",
         ),
-        (HEAD + ".names a b p\n11 1\n00 0\n.end\n", "line 6: a cover has rows for output 1 or for output 0"),
-        (HEAD + ".names a b p\n11 1\n.names p\n.end\n", "line 6: net 'p' is driven twice, first on line 4"),
+        (
+            HEAD + ".names a b p\n11 1\n00 0\n.end\n",
+            r"text:6:\d+: a cover has rows for output 1 or for output 0",
+        ),
+        (
+            HEAD + ".names a b p\n11 1\n.names p\n.end\n",
+            r"text:6:\d+: net 'p' is driven twice, first on line 4",
+        ),
         (
             HEAD + ".names b a\n1 1\n.names a p\n1 1\n.end\n",
-            "line 4: net 'a' is driven twice, .* input on line 2",
+            r"text:4:\d+: net 'a' is driven twice, .* input on line 2",
         ),
-        (HEAD + ".names a \\\n c \\\n p\n11 1\n.end\n", "line 4: nothing drives net 'c'"),
-        (HEAD + ".names \\\n a b p\n11 1\n1 1\n.end\n", "line 7: malformed cover row '1 1'"),
-        (HEAD + ".names a c p\n11 1\n.end\n", "line 4: nothing drives net 'c'"),
-        (HEAD + ".end\n", "line 3: nothing drives net 'p'"),
-        (HEAD + ".names a p p\n11 1\n.end\n", "line 4: the circuit has a cycle: p -> p"),
-        (".model m\n.inputs a\n.outputs p\n.names p\n.end\\", "line 5: the text ends in a continued line"),
+        (HEAD + ".names a \\\n c \\\n p\n11 1\n.end\n", r"text:5:2: nothing drives net 'c'"),
+        (HEAD + ".names \\\n a b p\n11 1\n1 1\n.end\n", r"text:7:\d+: malformed cover row '1 1'"),
+        (HEAD + ".names a c p\n11 1\n.end\n", r"text:4:\d+: nothing drives net 'c'"),
+        (HEAD + ".end\n", r"text:3:\d+: nothing drives net 'p'"),
+        (HEAD + ".names a p p\n11 1\n.end\n", r"text:4:\d+: the circuit has a cycle: p -> p"),
+        (
+            ".model m\n.inputs a\n.outputs p\n.names p\n.end\\",
+            r"text:5:\d+: the text ends in a continued line",
+        ),
         (
             ".model m\n.inputs a0 a2\n.outputs p\n.names p\n.end\n",
-            r"input bus 'a' lacks bit 1; its bits are \[0, 2\]",
+            r"input bus 'a' lacks bit 1; its bits are 0 to 2",
         ),
         (
-            ".model m\n.inputs a\n.outputs p1\n.names p1\n.end\n",
-            r"output bus 'p' lacks bit 0; its bits are \[1\]",
+            ".model m\n.inputs a0 a1\n.outputs p1 p2\n.names p1\n.names p2\n.end\n",
+            "output bus 'p' lacks bit 0; its bits are 1 to 2",
         ),
         (
             ".model m\n.inputs a0 a0\n.outputs p\n.names p\n.end\n",
-            "line 2: input 'a0' is bit 0 of bus 'a', which is there",
+            r"text:2:\d+: input 'a0' of model 'm' is there twice",
         ),
         (
             ".model m\n.inputs a0 a[0]\n.outputs p\n.names p\n.end\n",
-            r"line 2: input 'a\[0\]' is bit 0 of bus 'a'",
+            r"text:2:\d+: input 'a\[0\]' is bit 0 of bus 'a'",
         ),
         (
-            ".model m\n.inputs a99\n.outputs p\n.names p\n.end\n",
-            "line 2: input 'a99' has index 99; .* at most 64 bits",
+            f".model m\n.inputs {' '.join(f'a{k}' for k in range(65))}\n.outputs p\n.names p\n.end\n",
+            "input bus 'a' has 65 bits; buses have at most 64 bits",
         ),
         (".model m\n.outputs p\n.names p\n.end\n", "there is no input"),
         (".model m\n.inputs a\n.end\n", "there is no output"),
-        (".model m\n.inputs a\n.outputs a\n.end\n", "bus 'a' is both an input and an output"),
     ],
 )
 def test_broken_texts(text, words):
@@ -213,9 +227,9 @@ def test_broken_texts(text, words):
 
 def test_cycle_names_its_nets():
     text = HEAD + ".names x a p\n11 1\n.names y b x\n11 1\n.names z y\n0 1\n.names x z\n1 1\n.end\n"
-    with pytest.raises(BlifError, match=r"line [4-9]: the circuit has a cycle: ") as caught:
+    with pytest.raises(BlifError, match=r"text:[4-9]:\d+: the circuit has a cycle: ") as caught:
         read_blif(text)
-    *_, cycle = str(caught.value).split(": ")
+    cycle = str(caught.value).split(": ")[-1]
     nets = cycle.split(" -> ")
     assert nets[0] == nets[-1]
     assert set(nets) == {"x", "y", "z"}
@@ -227,6 +241,8 @@ def test_text_cut_short_anywhere_is_refused(name):
     text = write_blif(load_library(name))
     lines = text.splitlines(keepends=True)
     for end in range(0, len(lines), 7):
+        if end == len(lines) - 1:
+            continue  # all but .end, which may be missing
         with pytest.raises(BlifError):
             read_blif("".join(lines[:end]))
 
@@ -245,10 +261,7 @@ def test_files(tmp_path):
 def test_errors_name_the_file(tmp_path):
     path = tmp_path / "broken.blif"
     path.write_text(".model m\n.latch\n")
-    with pytest.raises(BlifError, match=r"broken\.blif: line 2: cannot read '.latch'"):
-        read_blif(path)
-    path.write_bytes(b".model \xff\n")
-    with pytest.raises(BlifError, match=r"broken\.blif: not a text file"):
+    with pytest.raises(BlifError, match=r"broken\.blif:2:1: cannot read '.latch'"):
         read_blif(path)
     with pytest.raises(FileNotFoundError):
         read_blif(tmp_path / "absent.blif")

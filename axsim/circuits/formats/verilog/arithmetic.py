@@ -1,0 +1,44 @@
+"""Operators on vectors of one width; those of constants cost nothing."""
+
+from __future__ import annotations
+
+from axsim.circuits.formats.verilog.graph import Bits, add, multiply, subtract
+from axsim.circuits.formats.verilog.scope import Shared, constant_bits, constant_value
+from axsim.circuits.formats.verilog.tree import MeaningError
+
+_BITWISE = {"&": 8, "|": 14, "^": 6, "~^": 9, "^~": 9}
+
+
+def arithmetic(shared: Shared, operator: str, x: Bits, y: Bits, signed: bool, pos: int) -> Bits:
+    """x operator y for bits of one width."""
+    graph = shared.graph
+    if operator in _BITWISE:
+        op = _BITWISE[operator]
+        return [graph.gate(op, a, b) for a, b in zip(x, y, strict=True)]
+    left, right = constant_value(x, signed), constant_value(y, signed)
+    if left is not None and right is not None:
+        return constant_bits(_integers(operator, left, right, pos), len(x))
+    shared.charge(len(x) if operator != "*" else len(x) ** 2 // 4, pos)
+    if operator == "+":
+        return add(graph, x, y)
+    if operator == "-":
+        return subtract(graph, x, y)
+    if operator == "*":
+        return multiply(graph, x, y)
+    if right is not None and right > 0 and right & (right - 1) == 0 and not (signed and x[-1]):
+        power = right.bit_length() - 1
+        if operator == "/":
+            return [*x[power:], *[0] * power]
+        return [*x[:power], *[0] * (len(x) - power)]
+    raise MeaningError(
+        f"{operator!r} of signals: only unsigned numbers by constant powers of two are divided", pos
+    )
+
+
+def _integers(operator: str, x: int, y: int, pos: int) -> int:
+    if operator in "/%":
+        if y == 0:
+            raise MeaningError("division by 0", pos)
+        quotient = abs(x) // abs(y) * (1 if (x < 0) == (y < 0) else -1)
+        return quotient if operator == "/" else x - quotient * y
+    return {"+": x + y, "-": x - y, "*": x * y}[operator]
