@@ -20,10 +20,11 @@ int16       sign and magnitude, up to 2**n - 1 (255)      refused
 **Floats.** Both operands float32 or float64: each is quantised to integers ``q = clip(round_half_even(x / s)
 + z, qmin, qmax)``, and the result is
 
-    y = s_a s_b ( sum T[q_a, q_b] - z_b sum q_a - z_a sum q_b + K z_a z_b )  (+ bias)
+    y = s_b (s_a ( sum T[q_a, q_b] - z_b sum q_a - z_a sum q_b + K z_a z_b ))  (+ bias)
 
-with the bracket exact in integers, scaled in float64 and rounded once to the operands' type (Jacob et al.,
-CVPR 2018, doi 10.1109/CVPR.2018.00286). A padded pixel is a real 0, so it is ``z_a`` and goes through the
+with the bracket exact in integers. It is made float64 and multiplied by s_a, then by s_b (s_a s_b alone could
+overflow or vanish), and the bias added, each step rounded to float64; the result is rounded once to the
+operands' type (Jacob et al., CVPR 2018, doi 10.1109/CVPR.2018.00286). A padded pixel is a real 0, so it is ``z_a`` and goes through the
 table like any other operand, as it does in hardware. What ``a_quant`` and ``b_quant`` choose, for a circuit
 whose operand has n bits (8, if it has more):
 

@@ -520,3 +520,21 @@ def test_float_multipliers_widen_halves_and_refuse_other_types_by_name() -> None
     x = np.ones((1, 1, 3, 3), np.float32)
     with pytest.raises(TypeError, match="w is float64, expected float32 or float16"):
         axsim.conv2d(x, x.astype(np.float64), "bfloat16")
+
+
+@pytest.mark.parametrize("engine", ["native", "reference"])
+def test_float64_results_are_scaled_by_one_scale_after_the_other(engine: str) -> None:
+    """As the words say: in float64 the order shows, and the scales' product alone can overflow."""
+    if engine == "native":
+        pytest.importorskip("axsim._native", reason="axsim was installed without its compiled module")
+    rng = np.random.default_rng(0)
+    q, r = (rng.integers(0, 256, shape, np.uint8) for shape in ((20, 30), (30, 40)))
+    sums = axsim.matmul(q, r, "L40", engine="reference").astype(np.float64)
+    differs = 0
+    for scales in ((0.1, 0.3), (1e-3, 7e-5), (1e200, 1e107), (1e-200, 1e-120)):
+        a_quant, b_quant = (axsim.quantize.QuantParams(scale, 0, 0, 255) for scale in scales)
+        a, b = axsim.quantize.dequantize(q, a_quant), axsim.quantize.dequantize(r, b_quant)
+        result = axsim.matmul(a, b, "L40", a_quant=a_quant, b_quant=b_quant, engine=engine)
+        assert np.array_equal(result, sums * scales[0] * scales[1])
+        differs += int((result != sums * (scales[0] * scales[1])).sum())
+    assert differs > 0

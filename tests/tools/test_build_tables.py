@@ -97,7 +97,7 @@ def test_check_fails_on_any_difference(tool: Tool, folder: Path) -> None:
     assert result.exit_code == 1
     assert f"drum8_4: {count} of 65536 products differ" in result.stdout
     assert "kulkarni8: missing" in result.stdout
-    assert len(result.stdout.splitlines()) == 2
+    assert all("drum8_4" in line or "kulkarni8" in line for line in result.stdout.splitlines())
     assert tool("--out", folder, "--check", "kulkarni8").exit_code == 1
     assert tool("--out", folder, "--check", "mitchell8").exit_code == 0
     (folder / "families.h5").write_bytes(b"")

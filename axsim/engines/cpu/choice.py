@@ -187,8 +187,8 @@ def _rule(form: FactoredTable | None, work: Work, passes: int) -> str:
     looked_up, made = picoseconds(form.native_form, work)
     return (
         f"factors are expected to take {passes * made:.3g} ps a product with {product_isa()} kernels, "
-        f"look-ups {looked_up:.3g} ps with {native_isa()} ones: the constants of {__name__}, measured once on one "
-        "processor; their ratio decides"
+        f"look-ups {looked_up:.3g} ps with {native_isa()} ones: the constants of {__name__}, measured once on "
+        "one processor; their ratio decides"
     )
 
 

@@ -1,6 +1,6 @@
 """Sums of products of quantised operands, back to real numbers.
 
-    y = s_a s_b ( sum T[q_a, q_b] - z_b sum q_a - z_a sum q_b + K z_a z_b )  (+ bias)
+    y = s_b (s_a ( sum T[q_a, q_b] - z_b sum q_a - z_a sum q_b + K z_a z_b ))  (+ bias)
 
 The bracket is exact in integers (``axsim.engines.zero_points`` derives it); it is scaled in float64, by one
 scale after the other (their product could overflow, and 0 times infinity is not 0), and rounded once. The

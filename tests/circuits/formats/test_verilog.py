@@ -216,6 +216,19 @@ HEAD = "module m(input [3:0] a, b, output [3:0] p);\n"
         (HEAD + "assign p = {a, 1};\nendmodule", "2:16: a number within { } needs its width"),
         (HEAD + "assign p = {0{a}};\nendmodule", "2:13: 0 copies"),
         (HEAD + "assign p = 4'b12;\nendmodule", "2:12: .*digits that are not of its base"),
+        (
+            HEAD + "assign p = a == 4294967296;\nendmodule",
+            "2:17: '4294967296' needs more than 32 bits; write its",
+        ),
+        (HEAD + "assign p = 'h1_0000_0000;\nendmodule", "2:12: .* needs more than 32 bits"),
+        (
+            HEAD + "reg [3:0] q;\nalways @* begin q = a[q[1:0]]; q[1:0] = b; end\nassign p = q;\nendmodule",
+            r"3:23: q\[[01]\] is read before the block assigns it",
+        ),
+        (
+            HEAD + "reg [3:0] q;\nalways @* begin q = 0; q[b +: 2] = a; end\nassign p = q;\nendmodule",
+            "3:24: a slice that may lie partly outside its vector cannot be assigned",
+        ),
         (HEAD + "assign p = 99999'd1;\nendmodule", "2:12: .* has 99999 bits; 1 to 65536"),
         (HEAD + "wire [99999:0] t;\nendmodule", "2:7: the range .* has more than 65,536 elements"),
         (HEAD + "assign p = f(a);\nendmodule", "2:12: there is no function 'f'"),

@@ -1,5 +1,4 @@
-# ruff: noqa: E501
-"""Prepared weights of the compiled module against plain NumPy: bytes and signed 9-bit operands, integers and floats."""
+"""Prepared weights of the compiled module against plain NumPy: bytes, signed 9-bit operands, and floats."""
 
 from __future__ import annotations
 
@@ -102,18 +101,36 @@ def test_matrices(left: bool, right: bool, limits: tuple[int, int], m: int, k: i
 
 
 @given(
-    signs=st.sampled_from(SIGNS), seed=st.integers(0, 1000), images=st.integers(1, 3), groups=st.integers(1, 3),
-    channels=st.integers(1, 3), filters=st.integers(1, 5), size=st.tuples(st.integers(1, 9), st.integers(1, 9)),
-    kernel=st.tuples(st.integers(1, 4), st.integers(1, 4)), stride=st.tuples(st.integers(1, 3), st.integers(1, 3)),
-    pad=st.tuples(st.integers(0, 3), st.integers(0, 3)), dilation=st.tuples(st.integers(1, 2), st.integers(1, 2)),
-    outside=st.integers(-255, 255), threads=st.integers(1, 3),
-)  # fmt: skip
+    signs=st.sampled_from(SIGNS),
+    seed=st.integers(0, 1000),
+    images=st.integers(1, 3),
+    groups=st.integers(1, 3),
+    channels=st.integers(1, 3),
+    filters=st.integers(1, 5),
+    size=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    kernel=st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    stride=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    pad=st.tuples(st.integers(0, 3), st.integers(0, 3)),
+    dilation=st.tuples(st.integers(1, 2), st.integers(1, 2)),
+    outside=st.integers(-255, 255),
+    threads=st.integers(1, 3),
+)
 @settings(max_examples=300, deadline=None)
 def test_convolutions(
-    signs: tuple[bool, bool], seed: int, images: int, groups: int, channels: int, filters: int,
-    size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int], pad: tuple[int, int],
-    dilation: tuple[int, int], outside: int, threads: int,
-) -> None:  # fmt: skip
+    signs: tuple[bool, bool],
+    seed: int,
+    images: int,
+    groups: int,
+    channels: int,
+    filters: int,
+    size: tuple[int, int],
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    pad: tuple[int, int],
+    dilation: tuple[int, int],
+    outside: int,
+    threads: int,
+) -> None:
     extent = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
     height, width = (max(s, e - 2 * p) for s, e, p in zip(size, extent, pad, strict=True))
     if min(height, width) < 1:
@@ -134,9 +151,15 @@ def quantized(x: Array, scale: float, zero: int, low: int, high: int) -> Array:
 
 
 def scaled(
-    sums: Array, lefts: Array, by: tuple[float, int], w_scale: Array, w_zero: Array, w_sums: Array, depth: int,
+    sums: Array,
+    lefts: Array,
+    by: tuple[float, int],
+    w_scale: Array,
+    w_zero: Array,
+    w_sums: Array,
+    depth: int,
     bias: Array | None,
-) -> NDArray[np.float32]:  # fmt: skip
+) -> NDArray[np.float32]:
     """y = ((S - sum q_a z_b - z_a sum q_b + K z_a z_b) s_a) s_b + bias, channels last."""
     bracket = sums - lefts * w_zero - by[1] * w_sums + depth * by[1] * w_zero
     y = bracket.astype(np.float64) * by[0] * w_scale
@@ -190,9 +213,16 @@ def test_layers_of_matrices(
     ],
 )
 def test_layers_of_convolutions(
-    left: bool, right: bool, centred: bool, images: int, channels: int, size: int, filters: int, kernel: int,
+    left: bool,
+    right: bool,
+    centred: bool,
+    images: int,
+    channels: int,
+    size: int,
+    filters: int,
+    kernel: int,
     groups: int,
-) -> None:  # fmt: skip
+) -> None:
     rng = np.random.default_rng(channels)
     values = table_values(6)
     w = operands(7, (filters, channels // groups, kernel, kernel), right)
@@ -210,9 +240,15 @@ def test_layers_of_convolutions(
     lefts = np.repeat(lefts, filters // groups, axis=3)
     depth = w[0].size
     expected = scaled(
-        sums.transpose(0, 2, 3, 1), lefts, (scale, zero), w_scale, w_zero.astype(np.int64),
-        w.astype(np.int64).reshape(filters, -1).sum(axis=1), depth, bias,
-    ).transpose(0, 3, 1, 2)  # fmt: skip
+        sums.transpose(0, 2, 3, 1),
+        lefts,
+        (scale, zero),
+        w_scale,
+        w_zero.astype(np.int64),
+        w.astype(np.int64).reshape(filters, -1).sum(axis=1),
+        depth,
+        bias,
+    ).transpose(0, 3, 1, 2)
     weights = _native.LookupWeights(_native.Table(values, left, right), w, groups)
     layer = _native.LookupLayer(weights, False, w_scale, w_zero, bias)
     for threads in (1, 2):
@@ -224,9 +260,12 @@ def test_layers_of_convolutions(
 
 
 @given(
-    seed=st.integers(0, 10**6), bits=st.integers(2, 8), signed=st.booleans(), centred=st.booleans(),
+    seed=st.integers(0, 10**6),
+    bits=st.integers(2, 8),
+    signed=st.booleans(),
+    centred=st.booleans(),
     size=st.floats(1e-300, 1e30),
-)  # fmt: skip
+)
 @settings(max_examples=200, deadline=None)
 def test_range_params_as_the_rules_have_them(
     seed: int, bits: int, signed: bool, centred: bool, size: float
@@ -276,7 +315,7 @@ def test_rebuilt_from_plain_arrays() -> None:
     [
         (
             lambda w, t: _native.LookupWeights(t, np.zeros((2, 2), np.uint8)),
-            "int16 where the table takes signed",
+            "int16 where the table",
         ),
         (lambda w, t: _native.LookupWeights(t, np.full((2, 2), 256, np.int16)), "not in -255 to 255"),
         (lambda w, t: w.gemm(np.zeros((1, 4), np.uint8), np.zeros((1, 4), np.int32), 1), "shapes do not fit"),

@@ -10,7 +10,7 @@ Delays and ``specify`` blocks are passed over. Test benches (modules without por
 language: IEEE Std 1364-2005, with ``logic``, ``int``, ``++``, ``+=`` and ``'0`` of IEEE Std 1800.
 
 Limits: texts of 64 MiB and two million words from macros, vectors of 65,536 bits, ports of 64 bits, two
-million gates and nets before simplification, some 200,000 statements carried out and 4,096 rounds of a loop,
+million gates and nets before simplification, some 200,000 statements carried out and 1,024 rounds of a loop,
 60 levels of instances or calls, some hundred levels of parentheses. What is over them is refused by name.
 """
 

@@ -36,7 +36,7 @@ from axsim.circuits.formats.verilog.tree import MeaningError
 from axsim.circuits.formats.verilog.wiring import Wiring, names_of, port_connections
 from axsim.errors import NetlistFileError
 
-_MAX_INSTANCES = 100_000
+_MAX_INSTANCES = 50_000
 
 
 @dataclass
@@ -305,6 +305,10 @@ class Elaborator(Wiring):
             for net, bit in zip(signal.bits, bits, strict=True):
                 if net == bit or not self.graph.is_net(net):
                     continue
+                if net in procedure.early and signal in procedure.values:
+                    raise MeaningError(
+                        f"{self.graph.name(net)} is read before the block assigns it", procedure.early[net]
+                    )
                 if signal.integer and self.graph.is_driven(net):
                     self.graph.spoil(net, f"{signal.path!r} is assigned by several always blocks", item.pos)
                 else:

@@ -75,6 +75,7 @@ class Evaluator(ABC):
         self.values: dict[Signal, Bits] = {} if values is None else values
         self.depth = depth
         self.reads: dict[Signal, int] = {}  # signals of outside, and where they are read first
+        self.early: dict[int, int] = {}  # nets of variables that are read while they hold what they held
 
     # ----- width and sign
 
@@ -221,9 +222,12 @@ class Evaluator(ABC):
         bits = self.values.get(symbol, symbol.bits)
         if bits is symbol.bits and symbol not in self.reads:
             self.reads[symbol] = name.pos
-        if not name.selects:
-            return bits
-        return read_place(bits, find_place(symbol, name, self.index, self.shared), self.shared, name)
+        if name.selects:
+            bits = read_place(bits, find_place(symbol, name, self.index, self.shared), self.shared, name)
+        if symbol.variable and symbol.bits:
+            first, last = symbol.bits[0], symbol.bits[-1]
+            self.early.update({bit: name.pos for bit in bits if first <= bit <= last})
+        return bits
 
     def index(self, select: Select) -> tuple[Bits, bool]:
         """The bits of a select's place, and whether they are signed."""

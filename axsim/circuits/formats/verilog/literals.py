@@ -28,7 +28,7 @@ def number(text: str, pos: int) -> Number:
         return Number(pos, int(digit == "1"), 1, False, int(digit == "x"), int(digit == "z"), fill=True)
     based = _BASED.fullmatch(text)
     if based is None:
-        return Number(pos, _wrapped(_decimal(text), 32), None, True)
+        return Number(pos, _unsized(_decimal(text), text), None, True)
     width_text, sign, base, digits = based.groups()
     width = None if width_text is None else _decimal(width_text)
     if width is not None and not 1 <= width <= MAX_WIDTH:
@@ -40,18 +40,22 @@ def number(text: str, pos: int) -> Number:
     else:
         value, unknown, high_z = (_binary(digits, base, mask, text) for mask in ("", "x", "z"))
     n_bits = width or max(32, len(digits) * _BITS.get(base, 1))
+    if width is None:
+        _unsized(value | unknown | high_z, text)
+        n_bits = 32
     if n_bits > MAX_WIDTH:
         raise ValueError(f"a literal of {len(digits)} digits is too long; {MAX_WIDTH} bits are the limit")
     if base != "d" and digits[:1] in ("x", "z"):  # the first digit fills the bits above it
         above = (1 << n_bits) - (1 << min(n_bits, len(digits) * _BITS[base]))
         unknown, high_z = (unknown | above, high_z) if digits[0] == "x" else (unknown, high_z | above)
     full = (1 << n_bits) - 1
-    size = None if width is None and n_bits == 32 else n_bits
-    return Number(pos, value & full, size, bool(sign), unknown & full, high_z & full)
+    return Number(pos, value & full, width, bool(sign), unknown & full, high_z & full)
 
 
-def _wrapped(value: int, bits: int) -> int:
-    return value & ((1 << bits) - 1)
+def _unsized(value: int, text: str) -> int:
+    if value >> 32:
+        raise ValueError(f"{text[:40]!r} needs more than 32 bits; write its width, as in 40'd{text[:20]}")
+    return value
 
 
 def _decimal(digits: str) -> int:

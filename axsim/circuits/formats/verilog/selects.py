@@ -16,6 +16,10 @@ Index = Callable[[Select], tuple[Bits, bool]]
 """Evaluates the place of a select: bits, and whether they are signed."""
 
 
+PARTLY = -1
+"""The start of a slice that lies partly outside."""
+
+
 class Place:
     """A part of a signal: for each value that its computed indices may have, its first bit.
 
@@ -64,7 +68,7 @@ def find_place(signal: Signal, name: Name, index: Index, shared: Shared) -> Plac
         if len(choices) * len(starts) > _MAX_CHOICES:
             raise MeaningError(f"the places in {name.name!r} that are computed are too many", select.pos)
         choices = [
-            (None if base is None or start is None else base + start * stride, (*before, *literals))
+            (_combined(base, start, stride), (*before, *literals))
             for base, before in choices
             for start, literals in starts
         ]
@@ -102,16 +106,26 @@ def _starts(
     for place, literals in possible_values(bits, signed, shared, select.pos):
         ends = (place, place + count - 1) if select.kind != "-:" else (place - count + 1, place)
         offsets = [offset_of(end, bounds) for end in ends]
-        if count == 1 or None not in offsets:
-            starts.append((min((k for k in offsets if k is not None), default=None), literals))
-        else:
-            starts.append((None, literals))
-    if len(starts) == 1 and starts[0][0] is None:
+        inside = [offset for offset in offsets if offset is not None]
+        partly = len(inside) != len(offsets) and _meets(ends, bounds)
+        starts.append((PARTLY if partly else min(inside, default=None), literals))
+    if len(starts) == 1 and starts[0][0] in (None, PARTLY):
         value = constant_value(bits, signed)
         raise MeaningError(
             f"{name.name}[{value}] is outside {name.name}[{bounds[0]}:{bounds[1]}]", select.pos
         )
     return count, starts
+
+
+def _combined(base: int | None, start: int | None, stride: int) -> int | None:
+    if base is None or start is None:
+        return None
+    return PARTLY if PARTLY in (base, start) else base + start * stride
+
+
+def _meets(ends: tuple[int, int], bounds: tuple[int, int]) -> bool:
+    """Whether a slice has some of its ends or all its bounds within."""
+    return ends[0] <= max(bounds) and ends[1] >= min(bounds)
 
 
 def _fixed(side: str, select: Select, index: Index) -> int:
@@ -157,7 +171,7 @@ def read_place(bits: Bits, place: Place, shared: Shared, name: Name) -> Bits:
         assert start is not None
         return bits[start : start + place.width]
     graph = shared.graph
-    if any(start is None for start, _ in place.choices):
+    if any(start is None or start == PARTLY for start, _ in place.choices):
         outside = f"the index of {name.name!r} may lie outside it, where its bits are x"
         return [graph.unknown(outside, name.pos)] * place.width
     # The literals of the choices count up, the first index's lowest bit fastest: a tree of multiplexers.
@@ -191,6 +205,8 @@ def write_place(bits: Bits, place: Place, value: Bits, shared: Shared, pos: int)
     for start, literals in place.choices:
         if start is None:
             continue
+        if start == PARTLY:
+            raise MeaningError("a slice that may lie partly outside its vector cannot be assigned", pos)
         shared.charge(place.width, pos)
         here = graph.tree(8, literals, 1)
         for k, bit in enumerate(value):

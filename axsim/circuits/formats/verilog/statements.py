@@ -34,7 +34,7 @@ from axsim.circuits.formats.verilog.scope import Constant, Scope, Signal, consta
 from axsim.circuits.formats.verilog.selects import find_place, write_place
 from axsim.circuits.formats.verilog.tree import MeaningError
 
-MAX_ROUNDS = 4_096
+MAX_ROUNDS = 1_024
 """Most rounds of one loop."""
 
 Values = dict[Signal, Bits]
@@ -354,6 +354,7 @@ class Procedure(Evaluator):
         for signal, pos in inner.reads.items():
             if signal not in inner.own:
                 self.reads.setdefault(signal, pos)
+        self.early.update(inner.early)
         if inner.later:
             raise MeaningError(f"function {call.name!r} assigns with <=", call.pos)
         return inner.values.get(result, result.bits)
