@@ -24,6 +24,5 @@ def shared() -> Path:
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests never read or write the user's cache directory, nor measure engines unasked."""
-    monkeypatch.setenv("AXSIM_CALIBRATE", "0")
+    """Tests never read or write the user's cache directory."""
     monkeypatch.setenv("AXSIM_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "axsim-cache"))
