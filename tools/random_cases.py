@@ -22,7 +22,20 @@ from axsim.progress import track
 
 Array = NDArray[Any]
 
-NAMES = ("L40", "JQQ", "1446", "KEM", "JV3", "12N4", "exact8s", "exact5", "exact8x4", "drum8_4", "any", "any signed")
+NAMES = (
+    "L40",
+    "JQQ",
+    "1446",
+    "KEM",
+    "JV3",
+    "12N4",
+    "exact8s",
+    "exact5",
+    "exact8x4",
+    "drum8_4",
+    "any",
+    "any signed",
+)
 FLOAT_NAMES = ("axfpm", "axfpm_normalized", "heap_like", "float32", "bfloat16[L40]", "axbf16")
 INTEGERS = {"uint8": (0, 255), "int8": (-128, 127), "int16": (-255, 255)}
 QUANTS = (None, "affine", "symmetric", "sign-magnitude")
@@ -59,22 +72,34 @@ def operand(random: np.random.Generator, shape: tuple[int, ...], dtype: str, mul
     return array
 
 
-def matmul_case(random: np.random.Generator, mult: Any, floats: bool) -> tuple[Callable[..., Any], Array, Array, dict[str, Any]]:
+def matmul_case(
+    random: np.random.Generator, mult: Any, floats: bool
+) -> tuple[Callable[..., Any], Array, Array, dict[str, Any]]:
     sizes = [int(random.choice([1, 2, 3, 7, 16, 33, 64, 70, 130])) for _ in range(3)]
     if random.random() < 0.03:
         sizes[random.integers(3)] = 0
     m, k, n = sizes
     batches = [((), ()), ((2,), ()), ((2,), (1,)), ((), (3,)), ((2, 1), (3,))][random.integers(5)]
-    a, b = (operand(random, shape, kind(random, floats, mult), mult) for shape in ((*batches[0], m, k), (*batches[1], k, n)))
+    a, b = (
+        operand(random, shape, kind(random, floats, mult), mult)
+        for shape in ((*batches[0], m, k), (*batches[1], k, n))
+    )
     return axsim.matmul, a, b, {}
 
 
-def conv2d_case(random: np.random.Generator, mult: Any, floats: bool) -> tuple[Callable[..., Any], Array, Array, dict[str, Any]]:
+def conv2d_case(
+    random: np.random.Generator, mult: Any, floats: bool
+) -> tuple[Callable[..., Any], Array, Array, dict[str, Any]]:
     pair = lambda low, high: tuple(int(v) for v in random.integers(low, high + 1, 2))  # noqa: E731
     groups, kernel, dilation = int(random.choice([1, 1, 2, 4])), pair(1, 4), pair(1, 2)
     channels, filters = groups * int(random.integers(1, 5)), groups * int(random.integers(1, 9))
     size = [(kernel[i] - 1) * dilation[i] + 1 + int(random.integers(0, 12)) for i in range(2)]
-    options = {"stride": pair(1, 3), "padding": (pair(0, 2), pair(0, 2)), "dilation": dilation, "groups": groups}
+    options = {
+        "stride": pair(1, 3),
+        "padding": (pair(0, 2), pair(0, 2)),
+        "dilation": dilation,
+        "groups": groups,
+    }
     x = operand(random, (int(random.integers(1, 4)), channels, *size), kind(random, floats, mult), mult)
     w = operand(random, (filters, channels // groups, *kernel), kind(random, floats, mult), mult)
     return axsim.conv2d, x, w, options
@@ -99,7 +124,9 @@ def same(a: Any, b: Any) -> bool:
     """Alike to the bit, NaN included."""
     if isinstance(a, type) or isinstance(b, type):
         return a is b
-    return bool(a.dtype == b.dtype and a.shape == b.shape and np.array_equal(a, b, equal_nan=a.dtype.kind == "f"))
+    return bool(
+        a.dtype == b.dtype and a.shape == b.shape and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+    )
 
 
 def run(seed: int, own: dict[str, Any], isas: list[str]) -> tuple[str, bool]:
@@ -118,7 +145,11 @@ def run(seed: int, own: dict[str, Any], isas: list[str]) -> tuple[str, bool]:
         count = right.shape[-1] if function is axsim.matmul else len(right)
         bias = random.normal(size=count) * 100
         options["bias"] = bias.astype(np.float32 if floats else np.int32)
-    engine = str(random.choice(["auto", "native", "factored"])) if whole else str(random.choice(["auto", "native"]))
+    engine = (
+        str(random.choice(["auto", "native", "factored"]))
+        if whole
+        else str(random.choice(["auto", "native"]))
+    )
     expected = outcome(function, left, right, mult, b_quant=b_quant, engine="reference", **options)
     os.environ["AXSIM_ISA"] = str(random.choice(isas))
     axsim.set_num_threads(int(random.integers(1, 5)))
@@ -135,7 +166,11 @@ def run(seed: int, own: dict[str, Any], isas: list[str]) -> tuple[str, bool]:
     del os.environ["AXSIM_ISA"]
     if engine == "factored" and got is ValueError:  # a table without factors
         return "refused", True
-    what = "refused" if isinstance(expected, type) else f"{function.__name__} {'prepared' if prepared else 'plain'}"
+    what = (
+        "refused"
+        if isinstance(expected, type)
+        else f"{function.__name__} {'prepared' if prepared else 'plain'}"
+    )
     return what, same(got, expected)
 
 
