@@ -175,10 +175,14 @@ def by_yosys(text: str, netlist: Netlist, values: Sequence[int]) -> list[list[st
     """What Yosys makes of a BLIF text, as Verilog, and Icarus of that; None where Yosys refuses it."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "circuit.blif").write_text(text, encoding="utf-8")
+        (folder / "circuit.blif").write_text(re.sub("#.*", "", text), encoding="utf-8")  # it knows none
+        (folder / "cells.v").write_text(
+            "module AND2X1(input A, B, output Y); assign Y = A & B; endmodule", encoding="utf-8"
+        )
         (folder / "ours.blif").write_text(blif.write(replace(netlist, name="ours__")), encoding="utf-8")
         script = (
-            f"read_blif circuit.blif; hierarchy -check -top {netlist.name}; flatten; check -assert; "
+            f"read_verilog cells.v; read_blif circuit.blif; hierarchy -check -top {netlist.name}; flatten; "
+            f"check -assert; "
             f"rename {netlist.name} gold; read_blif ours.blif; miter -equiv -flatten gold ours__ m; "
             "sat -verify -prove trigger 0 -set-def-inputs m"
         )

@@ -157,6 +157,9 @@ def conv2d(
             "reference"; on a GPU "gather" instead of these two. All give the same numbers; ``axsim.explain``
             says which "auto" takes.
 
+    Without ``a_quant`` the range of a float x is that of the whole batch, and an image's result depends on
+    the images beside it; ``a_quant`` fixes it.
+
     Returns:
         (N, O, OH, OW) with ``OH = (H + top + bottom - dy * (kh - 1) - 1) // sy + 1``, OW likewise.
 
@@ -167,11 +170,19 @@ def conv2d(
             int32; ``out_dtype="int64"`` helps.
 
     >>> import numpy as np
+    >>> import axsim
     >>> x = np.arange(16, dtype=np.uint8).reshape(1, 1, 4, 4)
     >>> sobel = np.array([[[[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]]], np.int8)
     >>> conv2d(x, sobel)
     array([[[[8, 8],
              [8, 8]]]], dtype=int32)
+    >>> images = np.float32([0.1, 0.2, 0.3, 9.0]).reshape(2, 1, 1, 2)
+    >>> kernel = np.float32([[[[1.0, 1.0]]]])
+    >>> fixed = axsim.quantize.affine(np.float32([0, 1]))  # known: pixels from 0 to 1
+    >>> [round(conv2d(some, kernel)[0].item(), 3) for some in (images, images[:1])]
+    [0.318, 0.3]
+    >>> [round(conv2d(some, kernel, a_quant=fixed)[0].item(), 3) for some in (images, images[:1])]
+    [0.302, 0.302]
     """
     accepted, multiplier, (x, w, bias) = take(("x", x), ("w", w), mult, "conv2d", bias=bias, groups=groups)
     windows = geometry(

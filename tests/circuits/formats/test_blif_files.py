@@ -251,6 +251,8 @@ def test_hierarchy_is_checked():
         text = TWO_BITS.replace(*change, 1) + HALF
         with pytest.raises(NetlistError, match=words):
             read_blif(text)
+    with pytest.raises(BlifError, match=r"net 'b' is driven twice, it is an input on line 1"):
+        read_blif(".inputs a b\n.outputs p\n.subckt half x=a y=a s=b c=p\n" + HALF)
     assert read_blif(TWO_BITS.replace("y=n", "y=n y=n") + HALF)(3, 3) == 9  # as ariths-gen writes it
     with pytest.raises(BlifError, match=r"a second model 'half'; the first is on line 1"):
         read_blif(HALF + HALF)

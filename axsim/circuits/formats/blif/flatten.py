@@ -184,9 +184,11 @@ def _add(
         driver = flat.drivers[net]
         if driver != -1:
             name = flat.name(net)
-            first = f"first on line {flat.nodes[driver][3]}"
-            if driver == -2:
-                first = f"it is an input on line {dict(flat.places[0][2].model.inputs)[name]}"
+            first = (
+                f"it is an input on line {dict(flat.places[0][2].model.inputs)[name]}"
+                if driver == -2
+                else f"first on line {flat.nodes[driver][3]}"
+            )
             raise Fault(f"net {shorten(name)!r} is driven twice, {first}", line, name)
         flat.drivers[net] = len(flat.nodes)
     flat.nodes.append((function, inputs, outputs, line))
