@@ -172,7 +172,7 @@ def test_refusals(place: Place, kind: Kind) -> None:
 
 
 def test_kernels_compiled_afresh_and_from_the_cache(tmp_path: Path) -> None:
-    """Two processes, one empty folder for compiled kernels: the same numbers, and the second compiles nothing."""
+    """Two processes, one empty folder for compiled kernels: same numbers, and the second compiles nothing."""
     command = (sys.executable, str(Path(__file__).with_name("gpu_first_call.py")))
     modules = os.pathsep.join(map(str, Path(__file__).parents[:3]))  # where pytest finds those of tests
     path = os.pathsep.join((modules, *filter(None, [os.environ.get("PYTHONPATH")])))
