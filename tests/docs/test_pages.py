@@ -21,7 +21,7 @@ PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("**/*.md"))]
 REFERENCE = sorted((ROOT / "docs" / "api").glob("*.rst"))
 PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
-PACKAGES = ("axsim", "axsim.circuits", "axsim.multipliers", "axsim.tables")
+PACKAGES = ("axsim", "axsim.circuits", "axsim.multipliers", "axsim.nn", "axsim.tables")
 
 by_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
