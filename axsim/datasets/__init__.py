@@ -8,8 +8,8 @@
 
 from __future__ import annotations
 
-from axsim.datasets.catalogue import list_datasets, load
 from axsim.datasets.dataset import Dataset
+from axsim.datasets.loading import list_datasets, load
 from axsim.errors import DatasetError
 
 __all__ = ["Dataset", "DatasetError", "list_datasets", "load"]

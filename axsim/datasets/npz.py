@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from axsim.datasets import idx
 from axsim.datasets.dataset import Reading
+from axsim.datasets.raw import read_file
 from axsim.errors import DatasetError
 
 OURS = ("train_images", "train_labels", "test_images", "test_labels")
@@ -19,11 +21,10 @@ KERAS = ("x_train", "y_train", "x_test", "y_test")
 
 def arrays_of(path: Path) -> dict[str, NDArray[Any]]:
     """All arrays of a ``.npz`` file; DatasetError where it is damaged or holds Python objects."""
+    data = read_file(path)
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except OSError as problem:
-        raise DatasetError(f"{path} cannot be read: {problem}") from problem
     except Exception as problem:  # zip's, zlib's and NumPy's own errors
         raise DatasetError(
             f"{path} is no intact .npz file of plain arrays: {problem}; get it again"

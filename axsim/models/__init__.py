@@ -21,16 +21,17 @@ try:
 except ImportError as _problem:
     raise ImportError("axsim.models needs torch: pip install 'axsim[torch]'") from _problem
 
+from axsim.errors import WeightsError
 from axsim.models.alexnet import AlexNet, alexnet_average
-from axsim.models.catalogue import cost, get, list_models
 from axsim.models.cleverhans import CleverhansCNN
 from axsim.models.feedforward import FFNN
-from axsim.models.lenet import LeNet5, LeNet5Average, lenet5_da
+from axsim.models.lenet5 import LeNet5, LeNet5Average, lenet5_da
+from axsim.models.names import cost, get, list_models
 from axsim.models.recipe import Recipe
 from axsim.models.resnet import ResNet, resnet18, resnet20
+from axsim.models.stored import list_trained, load, load_npz, record, save
 from axsim.models.training import Epoch, accuracy, fingerprint, train
 from axsim.models.vit import ViT
-from axsim.models.weights import list_trained, load, load_npz, record, save
 
 __all__ = [
     "FFNN",
@@ -42,6 +43,7 @@ __all__ = [
     "Recipe",
     "ResNet",
     "ViT",
+    "WeightsError",
     "accuracy",
     "alexnet_average",
     "cost",

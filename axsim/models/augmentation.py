@@ -17,11 +17,10 @@ def unchanged(images: Tensor) -> Tensor:
 def shift(images: Tensor, most: int = 2) -> Tensor:
     """Each image ``(N, C, H, W)`` moved by up to ``most`` pixels in each direction; what comes in is 0.
 
-    >>> torch.manual_seed(0)
-    <torch._C.Generator object at ...>
+    >>> _ = torch.manual_seed(0)
     >>> shift(torch.ones(1, 1, 3, 3), most=1)[0, 0]
-    tensor([[1., 1., 0.],
-            [1., 1., 0.],
+    tensor([[0., 1., 1.],
+            [0., 1., 1.],
             [0., 0., 0.]])
     """
     count, channels, height, width = images.shape

@@ -13,7 +13,7 @@ from torch import nn
 from axsim.models.alexnet import AlexNet, alexnet_average
 from axsim.models.cleverhans import CleverhansCNN
 from axsim.models.feedforward import FFNN
-from axsim.models.lenet import LeNet5, LeNet5Average, lenet5_da
+from axsim.models.lenet5 import LeNet5, LeNet5Average, lenet5_da
 from axsim.models.resnet import resnet18, resnet20
 from axsim.models.vit import ViT
 

@@ -8,6 +8,7 @@ is never read with the other's record.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ from torch import nn
 
 from axsim.errors import WeightsError
 from axsim.files import cache_directory, read_regular, replace_file
-from axsim.models.catalogue import get
+from axsim.models.names import get
 
 SHIPPED = Path(__file__).with_name("trained")
 
@@ -133,10 +134,12 @@ def load_npz(network: nn.Module, path: str | Path) -> nn.Module:
     """
     path = Path(path)
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            state = {name: torch.from_numpy(np.array(arrays[name])) for name in arrays.files}
+        data = read_regular(path, _MOST_BYTES)
     except OSError as problem:
-        raise WeightsError(f"the weights {path} cannot be read: {problem}") from problem
+        raise WeightsError(f"the weights {path} cannot be read: {problem.strerror}") from problem
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            state = {name: torch.from_numpy(np.array(arrays[name])) for name in arrays.files}
     except Exception as problem:  # zip's, NumPy's and zlib's own errors for damaged files
         raise WeightsError(f"{path} is no readable .npz file of numbers: {problem}") from problem
     _fill(network, state, path)
