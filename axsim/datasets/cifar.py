@@ -79,7 +79,7 @@ def unpickle(data: bytes, path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int
     """Images ``(N, 3, 32, 32)`` and labels of a file of the Python version.
 
     Only what makes a NumPy array is ever called: a pickle can name any function, and this one refuses all
-        others.
+    others.
 
     Raises:
         DatasetError: a file that names something else, is damaged, or holds something else.

@@ -123,7 +123,7 @@ def resnet20(*, in_channels: int = 3, size: int = 32, classes: int = 10, depth: 
     """ResNet-20 for CIFAR-10: 16, 32 and 64 channels, three blocks each, shortcuts without parameters.
 
     For 3 x 32 x 32: 269,722 parameters (the paper: 0.27 million) and 40,551,040 multiply-accumulates an
-        image.
+    image.
 
     Args:
         in_channels, classes: an image's channels, and how many scores. Default: 3, 10.
