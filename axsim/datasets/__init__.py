@@ -10,6 +10,5 @@ from __future__ import annotations
 
 from axsim.datasets.dataset import Dataset
 from axsim.datasets.loading import list_datasets, load
-from axsim.errors import DatasetError
 
-__all__ = ["Dataset", "DatasetError", "list_datasets", "load"]
+__all__ = ["Dataset", "list_datasets", "load"]

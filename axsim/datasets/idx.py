@@ -47,7 +47,7 @@ def parse(data: bytes, path: Path) -> NDArray[np.uint8]:
             f"{path} is {how}: {' x '.join(map(str, shape))} values are announced, {len(data) - header} are "
             "there"
         )
-    return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
+    return np.frombuffer(data, np.uint8, offset=header).reshape(shape).copy()  # one that may be written
 
 
 def to_bytes(array: NDArray[np.uint8]) -> bytes:

@@ -21,7 +21,6 @@ try:
 except ImportError as _problem:
     raise ImportError("axsim.models needs torch: pip install 'axsim[torch]'") from _problem
 
-from axsim.errors import WeightsError
 from axsim.models.alexnet import AlexNet, alexnet_average
 from axsim.models.cleverhans import CleverhansCNN
 from axsim.models.feedforward import FFNN
@@ -43,7 +42,6 @@ __all__ = [
     "Recipe",
     "ResNet",
     "ViT",
-    "WeightsError",
     "accuracy",
     "alexnet_average",
     "cost",

@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -86,9 +87,9 @@ def train(
         after_epoch: called with each new epoch, after its checkpoint is written. Default: none.
 
     Raises:
-        ValueError: images and labels that do not fit together, no images, a label below 0, a checkpoint of
-            another run (other settings, images or shapes of weights) or one that cannot be read, a loss that
-            is no longer finite.
+        ValueError: images and labels that do not fit together, no images, a label below 0 or beyond the
+            scores, a checkpoint of another run (other settings, images or shapes of weights) or one that cannot
+            be read, a loss that is no longer finite.
         OSError: the checkpoint cannot be written.
 
     >>> images = np.zeros((64, 1, 8, 8), np.uint8)
@@ -132,7 +133,7 @@ def accuracy(model: nn.Module, images: Images, labels: Labels, batch: int = 500)
         batch: images of a call. Default: 500.
 
     Raises:
-        ValueError: images and labels that do not fit together, or no images.
+        ValueError: images and labels that do not fit together or to the scores, no images, or scores of NaN.
 
     >>> brightest = np.array([[[[0, 9, 0]]], [[[9, 0, 0]]], [[[0, 0, 9]]]], np.uint8)
     >>> round(accuracy(nn.Flatten(), brightest, np.array([1, 0, 1])), 3)   # pixels as scores
@@ -194,6 +195,7 @@ class _Run:
                 x = AUGMENTATIONS[self.recipe.augment](self.images[picked])
                 y = self.labels[picked].to(device)
                 scores = self.model(_floats(x).to(device))
+                _check_scores(scores, y)
                 loss = functional.cross_entropy(scores, y, label_smoothing=self.recipe.label_smoothing)
                 self.optimizer.zero_grad(set_to_none=True)
                 loss.backward()
@@ -209,7 +211,11 @@ class _Run:
 
     def settings(self) -> dict[str, Any]:
         """What must be the same for a checkpoint to be this run's."""
-        return {"recipe": asdict(self.recipe), "images": fingerprint(self.images, self.labels)}
+        return {"recipe": asdict(self.recipe), "images": self._fingerprint}
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        return fingerprint(self.images, self.labels)
 
     def save(self, path: Path) -> None:
         buffer = io.BytesIO()
@@ -278,6 +284,18 @@ def _tensor(values: Images | Labels) -> Tensor:
     return torch.as_tensor(values)
 
 
+def _check_scores(scores: Tensor, labels: Tensor) -> None:
+    if scores.ndim != 2 or len(scores) != len(labels):
+        raise ValueError(
+            f"the model gives scores {tuple(scores.shape)} for {len(labels)} images; "
+            f"({len(labels)}, classes) was expected"
+        )
+    if (most := int(labels.max())) >= scores.shape[1]:
+        raise ValueError(
+            f"labels hold {most}, and the model gives {scores.shape[1]} scores; give it more classes"
+        )
+
+
 def _floats(images: Tensor) -> Tensor:
     return images.to(torch.float32) / 255 if images.dtype == torch.uint8 else images
 
@@ -288,10 +306,13 @@ def _accuracy(model: nn.Module, images: Tensor, labels: Tensor, batch: int = 500
     model.eval()
     try:
         with torch.no_grad():
-            right = sum(
-                int((model(_floats(x).to(device)).argmax(1).cpu() == y).sum())
-                for x, y in zip(images.split(batch), labels.split(batch), strict=True)
-            )
+            right = 0
+            for x, y in zip(images.split(batch), labels.split(batch), strict=True):
+                scores = model(_floats(x).to(device)).cpu()
+                _check_scores(scores, y)
+                if scores.isnan().any():
+                    raise ValueError("scores hold NaN, which no label is the greatest of")
+                right += int((scores.argmax(1) == y).sum())
     finally:
         for module, training in modes.items():
             module.training = training

@@ -113,6 +113,27 @@ def test_without_any_folder(monkeypatch: pytest.MonkeyPatch) -> None:
         datasets.load("mnist", download=True)
 
 
+@pytest.mark.parametrize(
+    ("library", "name", "message"),
+    [
+        ("sklearn.datasets", "digits", "digits come with scikit-learn"),
+        ("PIL", "cifar10", "decoding JPEG files needs Pillow"),
+        ("pooch", "mnist", "downloading needs pooch"),
+    ],
+)
+def test_a_missing_library_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, library: str, name: str, message: str
+) -> None:
+    offsets = np.array([0, 1])
+    parts = {f"{part}_jpeg": np.zeros(1, np.uint8) for part in ("train", "test")}
+    parts |= {f"{part}_offsets": offsets for part in ("train", "test")}
+    parts |= {f"{part}_labels": np.zeros(1, np.uint8) for part in ("train", "test")}
+    np.savez(folder / "cifar10_jpeg.npz", **parts)
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(ImportError, match=rf"{message}: pip install 'axsim\[datasets\]'"):
+        datasets.load(name, folder, download=True)
+
+
 def test_torch_and_the_rest_are_imported_where_they_are_used() -> None:
     heavy = ("torch", "sklearn", "PIL", "pooch", "rich")
     probe = f"import sys, axsim.datasets; print([m for m in {heavy!r} if m in sys.modules])"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -70,6 +72,13 @@ def test_unknown_names_get_a_hint(name: str, hint: str) -> None:
 def test_unknown_options_are_named() -> None:
     with pytest.raises(TypeError, match="resnet20 has no option 'width'; its options are in_channels, size"):
         models.get("resnet20", width=3)
+
+
+def test_without_torch_it_is_said_what_to_install() -> None:
+    probe = "import sys; sys.modules['torch'] = None; import axsim.models"
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "ImportError: axsim.models needs torch: pip install 'axsim[torch]'" in done.stderr
 
 
 def test_cost_leaves_the_model_as_it_was() -> None:

@@ -216,6 +216,27 @@ def test_images_and_labels_that_do_not_fit(images: Any, labels: Any, message: st
             call(network(), images, np.asarray(labels))  # type: ignore[operator]
 
 
+def test_labels_beyond_the_scores(digits: datasets.Dataset) -> None:
+    model = models.get("ffnn", size=8, classes=5)
+    for call in (train, accuracy):
+        with pytest.raises(ValueError, match="labels hold 9, and the model gives 5 scores"):
+            call(model, digits.test_images, digits.test_labels)  # type: ignore[operator]
+        with pytest.raises(ValueError, match=r"gives scores \(50, 2, 32\) for 50 images"):
+            call(
+                nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.Unflatten(1, (2, 32))),
+                digits.test_images[:50],
+                digits.test_labels[:50],
+            )  # type: ignore[operator]
+
+
+def test_scores_of_nan_are_no_accuracy(digits: datasets.Dataset) -> None:
+    model = models.get("ffnn", size=8)
+    nn.init.constant_(model.linear1.bias, float("nan"))
+    with pytest.raises(ValueError, match="scores hold NaN"):
+        accuracy(model, digits.test_images, digits.test_labels)
+    assert model.training
+
+
 def test_fingerprints_tell_arrays_apart() -> None:
     x, y = np.arange(8, dtype=np.uint8).reshape(2, 1, 2, 2), np.array([0, 1])
     prints = {
