@@ -88,8 +88,8 @@ def train(
 
     Raises:
         ValueError: images and labels that do not fit together, no images, a label below 0 or beyond the
-            scores, a checkpoint of another run (other settings, images or shapes of weights) or one that cannot
-            be read, a loss that is no longer finite.
+            scores, a checkpoint of another run (other settings, images or shapes of weights) or one that
+            cannot be read, a loss that is no longer finite.
         OSError: the checkpoint cannot be written.
 
     >>> images = np.zeros((64, 1, 8, 8), np.uint8)

@@ -48,6 +48,8 @@ def cache(server: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(raw.sources()["mnist"], "files", digests)
     monkeypatch.setenv("AXSIM_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.delenv("AXSIM_DATA", raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     return tmp_path / "cache" / "datasets"
 
 
