@@ -39,8 +39,8 @@ class AlexNet(nn.Module):
     Raises:
         ValueError: an unknown pool, or images of less than 8 pixels.
 
-    Sources: A. Guesmi et al., ASPLOS 2021, section 5 (max-pools, three fully connected layers, dropout);
-    A. Siddique, K. A. Hoque, DATE 2022, arXiv 2112.01555, section IV (average pools, two); A. Krizhevsky,
+    Sources: A. Guesmi et al., ASPLOS 2021, table 3 (max-pools, three fully connected layers, dropout);
+    A. Siddique, K. A. Hoque, DATE 2022, arXiv 2112.01555, figure 7 (average pools, two); A. Krizhevsky,
     "One weird trick for parallelizing convolutional neural networks", arXiv 1404.5997, 2014 (channels).
 
     >>> AlexNet()(torch.zeros(2, 3, 32, 32)).shape

@@ -31,7 +31,8 @@ class CleverhansCNN(nn.Module):
         ValueError: an odd size, or one below 28.
 
     Sources: F. Khalid et al., "QuSecNets: Quantization-based Defense Mechanism for Securing Deep Neural
-    Network against Adversarial Attacks", IOLTS 2019, section IV; the Cleverhans library's tutorial network.
+    Network against Adversarial Attacks", IOLTS 2019, doi 10.1109/IOLTS.2019.8854377; the
+    Cleverhans library's tutorial network.
 
     >>> CleverhansCNN()(torch.zeros(2, 1, 28, 28)).shape
     torch.Size([2, 10])

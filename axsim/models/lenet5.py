@@ -34,8 +34,8 @@ class LeNet5(nn.Module):
         ValueError: an image so small that nothing is left of it behind the second pool.
 
     Sources: A. Guesmi et al., "Defensive Approximation: Securing CNNs Using Approximate Computing", ASPLOS
-    2021, section 5; Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-Based Learning Applied to Document
-    Recognition", Proc. IEEE 86(11), 1998, figure 2.
+    2021, tables 2 and 10; Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-Based Learning Applied to
+    Document Recognition", Proc. IEEE 86(11), 1998, figure 2.
 
     >>> LeNet5()(torch.zeros(2, 1, 28, 28)).shape
     torch.Size([2, 10])
@@ -114,7 +114,7 @@ class LeNet5Average(nn.Module):
         ValueError: an image so small that nothing is left of it behind the second pool.
 
     Sources: A. Siddique, K. A. Hoque, "Is Approximation Universally Defensive Against Adversarial Attacks in
-    Deep Neural Networks?", DATE 2022, arXiv 2112.01555, section IV; LeCun et al. 1998, figure 2.
+    Deep Neural Networks?", DATE 2022, arXiv 2112.01555, figures 4 to 6; LeCun et al. 1998, figure 2.
 
     >>> LeNet5Average()(torch.zeros(2, 1, 28, 28)).shape
     torch.Size([2, 10])
