@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "common/arithmetic.h"
+#include "common/scratch.h"
 
 namespace axsim {
 namespace {
@@ -94,9 +95,11 @@ PanelOf<T> PackedOperand<T>::resident(const Block &block) const {
 }
 
 void Widened::pack(const Block &block, std::uint16_t *panel) const {
-    std::vector<std::uint8_t> bytes(Panel::size(block.width, block.depth));
-    bytes_.pack(block, bytes.data());
-    std::copy(bytes.begin(), bytes.end(), panel);
+    thread_local Scratch<std::uint8_t> scratch;  // asking for memory would take longer than small blocks
+    const std::size_t size = Panel::size(block.width, block.depth);
+    std::uint8_t *const bytes = scratch.of(size);
+    bytes_.pack(block, bytes);
+    std::copy(bytes, bytes + size, panel);
 }
 
 template <class T>
