@@ -225,6 +225,25 @@ class FloatMultiplier:
     @overload
     def __init__(self, rules: FloatRules, table: NDArray[np.uint32]) -> None: ...
 
+class FloatWeights:
+    """A right operand, split once as the kernels read it."""
+
+    def __init__(self, multiplier: FloatMultiplier, w: NDArray[np.float32], groups: int = 1) -> None: ...
+    def gemm(
+        self, a: NDArray[np.float32], out: NDArray[Any], bias: _Doubles | None, threads: int
+    ) -> None: ...
+    def conv2d(
+        self,
+        x: NDArray[np.float32],
+        out: NDArray[Any],
+        bias: _Doubles | None,
+        kernel: tuple[int, int],
+        stride: tuple[int, int],
+        pad: tuple[int, int],
+        dilation: tuple[int, int],
+        threads: int,
+    ) -> None: ...
+
 def float_gemm(
     multiplier: FloatMultiplier,
     a: NDArray[np.float32],

@@ -62,6 +62,23 @@ class FloatEngine(Protocol):
     ) -> Array: ...
 
 
+class FloatLayers(Protocol):
+    """Whole calls with prepared weights; see ``axsim.engines.cpu.float_native``."""
+
+    def layer_gemm(
+        self, multiplier: FloatMultiplier, a: Array, b: Weights, bias: Array | None, dtype: np.dtype[Any]
+    ) -> Array: ...
+    def layer_conv2d(
+        self,
+        multiplier: FloatMultiplier,
+        x: Array,
+        w: Weights,
+        geometry: Geometry,
+        bias: Array | None,
+        dtype: np.dtype[Any],
+    ) -> Array: ...
+
+
 class Backend(Protocol):
     """Where arrays are, and what that place offers: a module of these functions."""
 
@@ -105,6 +122,10 @@ class Backend(Protocol):
 
     def floats(self, name: str, multiplier: FloatMultiplier) -> FloatEngine:
         """The engine called ``name`` for a float multiplier; for "auto" one that has a kernel."""
+
+    def float_layers(self, engine: FloatEngine) -> FloatLayers | None:
+        """What carries whole calls out at once by that engine, for one right matrix or for filters; None if
+        nothing does."""
 
     def choose(self, name: str, work: Work, subject: Subject) -> Sums:
         """The engine called ``name``, ready for the subject's table."""

@@ -79,7 +79,7 @@ class Call:
         return left, right
 
     def layers(self, engine: Sums, axes: int) -> tuple[Layers | None, Any]:
-        """What carries the whole call out at once, None where nothing does, and the weights, of so many axes."""
+        """What carries the whole call out at once, None where nothing does, and the right operand."""
         b, fits = self.b, not self.by or self.a.dtype == self.out_dtype == np.float32
         if fits and isinstance(b, Weights) and b.ndim == axes and self.a.size and b.values.size:
             return self.backend.layers(engine, self.subject), b

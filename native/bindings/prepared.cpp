@@ -20,46 +20,14 @@ using Doubles = In<double>;
 
 constexpr const char *kOperands = "operands must be uint8 or int16";
 
-// w (K, N), or (O, C / groups, kh, kw) of a convolution.
 RightMatrices right_matrices(const AnyIn &w, std::size_t groups) {
-    require(w.ndim() == 2 || w.ndim() == 4, "w must have two axes, or four");
-    const bool matrix = w.ndim() == 2;
-    require(groups > 0 && (matrix ? groups == 1 : w.shape(0) % groups == 0), "groups do not fit w");
-    RightMatrices right{};
+    RightMatrices right{right_shape(w, groups), {}, false};
     with_type<std::uint8_t, std::int16_t>(w, kOperands, [&](auto *data) {
         right.is_signed = sizeof(*data) == 2;
         right.indices.resize(w.size());
         for (std::size_t i = 0; i < w.size(); ++i) right.indices[i] = index_of(data[i]);
     });
-    right.groups = groups;
-    right.rows = matrix ? w.shape(1) : w.shape(0) / groups;
-    right.depth = matrix ? w.shape(0) : w.shape(1) * w.shape(2) * w.shape(3);
-    right.row_stride = matrix ? 1 : right.depth;
-    right.k_stride = matrix ? w.shape(1) : 1;
     return right;
-}
-
-// The shapes of a convolution whose weights are w, of which only the kernel's size is not known to them.
-template <class Array, class Out>
-ConvShape shape_of(const RightMatrices &w, const Array &x, const Out &out, Pair kernel, Pair stride, Pair pad,
-                   Pair dilation) {
-    require(x.ndim() == 4 && out.ndim() == 4, "x and out must have four axes");
-    require(stride[0] > 0 && stride[1] > 0, "stride must be positive");
-    require(x.shape(1) % w.groups == 0, "channels do not fit groups");
-    const ConvShape shape{x.shape(0), x.shape(1), x.shape(2),   x.shape(3),   x.shape(1) / w.groups,
-                          kernel[0],  kernel[1],  out.shape(2), out.shape(3), stride[0],
-                          stride[1],  pad[0],     pad[1],       dilation[0],  dilation[1]};
-    require(shape.depth() == w.depth, "the kernel does not fit the weights");
-    require(out.shape(0) == x.shape(0) && out.shape(1) == w.groups * w.rows, "out does not fit x and w");
-    return shape;
-}
-
-template <class Array, class Out>
-std::size_t rows_of(const RightMatrices &w, const Array &a, const Out &out) {
-    require(a.ndim() == 2 && out.ndim() == 2, "a and out must have two axes");
-    require(w.groups == 1 && a.shape(1) == w.depth && out.shape(1) == w.rows && out.shape(0) == a.shape(0),
-            "shapes do not fit");
-    return a.shape(0);
 }
 
 // Left operands as the weights take them.

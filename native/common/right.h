@@ -14,15 +14,18 @@ inline std::uint16_t index_of(std::int16_t value) {
     return static_cast<std::uint16_t>(value < 0 ? 256 - value : value);
 }
 
-// `groups` matrices of `rows` right rows by `depth` terms: the index at (group, row, k) is
-// indices[group * rows * depth + row * row_stride + k * k_stride].
-struct RightMatrices {
-    std::vector<std::uint16_t> indices;
-    bool is_signed;  // whether bit 8 is a sign; else they are bytes
+// `groups` matrices of `rows` right rows by `depth` terms: element (group, row, k) is at
+// group * rows * depth + row * row_stride + k * k_stride.
+struct RightShape {
     std::size_t groups, rows, depth, row_stride, k_stride;
 
     std::size_t channels() const { return groups * rows; }
     std::size_t size() const { return rows * depth; }  // of one matrix
+};
+
+struct RightMatrices : RightShape {
+    std::vector<std::uint16_t> indices;
+    bool is_signed;  // whether bit 8 is a sign; else they are bytes
 
     // The sum of a row's values; bytes may be those of int8.
     double sum(std::size_t group, std::size_t row, bool bytes_are_signed) const {

@@ -130,6 +130,7 @@ Tile take_tile(const TilePlan &plan, std::size_t tile, TileScratch &scratch) {
 void add_offsets(const Columns &columns, const FixedPanel &fixed, std::vector<std::int64_t> &sums) {
     const std::int64_t *const offsets = columns.offsets();
     sums.assign(fixed.rows, 0);
+    if (columns.plain()) return;
     for (std::size_t k = 0; k < fixed.depth; k += FixedPanel::kGroup) {
         const std::size_t terms = std::min(FixedPanel::kGroup, fixed.depth - k);
         const std::uint16_t *column = fixed.at(0, k);

@@ -14,7 +14,7 @@ from axsim.engines.cpu.epilogue import scaled_conv2d, scaled_gemm, scaled_lookup
 from axsim.engines.cpu.quantize import described, integers, quantized, row_extremes
 from axsim.engines.isa import NATIVE_IS_BUILT
 from axsim.engines.plan import Subject
-from axsim.engines.protocols import FloatEngine, Layers, Sums
+from axsim.engines.protocols import FloatEngine, FloatLayers, Layers, Sums
 from axsim.multipliers.float_multiplier import FloatMultiplier
 from axsim.quantization import QuantParams
 
@@ -23,7 +23,7 @@ if NATIVE_IS_BUILT:
     from axsim.engines.cpu.layers import prepared_sums
 
 __all__ = [
-    "array", "biased", "choose", "constants", "converted", "described", "extremes", "floats", "host",
+    "array", "biased", "choose", "constants", "converted", "described", "extremes", "float_layers", "floats", "host",
     "integers", "layers", "place", "plan", "quantized", "row_extremes", "scaled_conv2d", "scaled_gemm",
     "scaled_lookup", "select",
 ]  # fmt: skip
@@ -36,6 +36,11 @@ def floats(name: str, multiplier: FloatMultiplier) -> FloatEngine:
     if select(name) is reference:
         return float_reference
     return float_reference if name == "auto" and not float_native.supports(multiplier) else float_native
+
+
+def float_layers(engine: FloatEngine) -> FloatLayers | None:
+    """As ``Backend.float_layers``."""
+    return float_native if NATIVE_IS_BUILT and engine is float_native else None
 
 
 def layers(engine: Sums, subject: Subject) -> Layers | None:

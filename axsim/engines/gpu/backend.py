@@ -22,7 +22,7 @@ from axsim.engines.protocols import FloatEngine, Sums
 from axsim.multipliers.float_multiplier import FloatMultiplier
 
 __all__ = [
-    "array", "biased", "choose", "constants", "converted", "described", "extremes", "floats", "host",
+    "array", "biased", "choose", "constants", "converted", "described", "extremes", "float_layers", "floats", "host",
     "integers", "layers", "place", "plan", "quantized", "row_extremes", "scaled_conv2d", "scaled_gemm",
     "scaled_lookup", "select",
 ]  # fmt: skip
@@ -49,6 +49,11 @@ def place() -> Hashable:
 def array(host: np.ndarray[Any, Any], owner: object) -> Any:
     """As ``Backend.array``."""
     return current().constant(host, owner, "weights")
+
+
+def float_layers(engine: FloatEngine) -> None:
+    """As ``Backend.float_layers``."""
+    return
 
 
 def layers(engine: Sums, subject: Subject) -> None:
