@@ -19,8 +19,8 @@ namespace {
 constexpr std::size_t kRepeated = 96;   // rows expanded at a time: a block that stays in a second-level cache
 constexpr std::size_t kVectors = 1024;  // columns expanded at a time
 constexpr std::size_t kTilesPerWorker = 3;
-// Multiplications of eight sums by a step: a tenth of a millisecond, a few times the cost of a thread.
-constexpr std::size_t kStepsPerWorker = 500000;
+// Multiplications of eight sums by a step: some 25 microseconds, a few times what it costs to wake a helper.
+constexpr std::size_t kStepsPerWorker = 125000;
 // Sums that wait in a second-level cache until they are scaled.
 constexpr std::size_t kWaiting = 1U << 16;
 

@@ -132,10 +132,10 @@ void add_chunk(const std::uint16_t *entries, const std::uint8_t *operands, const
     }
 }
 
-// sums[row][lane] of Blocks * 64 rows, or as many as there are, from row `row`.
+// The sums of Blocks * 64 rows, or as many as there are, from row `row`.
 template <std::size_t Blocks>
 void add_rows(const std::uint16_t *entries, const Panel &stream, const FixedPanel &fixed, std::size_t row,
-              std::size_t lane, std::size_t count, std::uint32_t *sums) {
+              std::size_t lane, std::size_t count, std::uint32_t *sums, std::size_t apart) {
     constexpr std::size_t kRows = Blocks * kBytes;
     alignas(64) std::uint8_t operands[kChunk * kRows];
     alignas(64) std::uint32_t lane_sums[kLanes * kRows];
@@ -147,19 +147,24 @@ void add_rows(const std::uint16_t *entries, const Panel &stream, const FixedPane
             add_chunk<Blocks>(entries, operands, fixed, lane + j, k, terms, lane_sums + j * kRows);
     }
     const std::size_t rows = stream.rows - row < kRows ? stream.rows - row : kRows;
-    for (std::size_t j = 0; j < count; ++j)
-        for (std::size_t r = 0; r < rows; ++r) sums[(row + r) * kLanes + j] = lane_sums[j * kRows + r];
+    for (std::size_t j = 0; j < count; ++j) {
+        const std::uint32_t *const from = lane_sums + j * kRows;
+        if (apart != 0)
+            __builtin_memcpy(sums + j * apart + row, from, rows * sizeof *from);
+        else
+            for (std::size_t r = 0; r < rows; ++r) sums[(row + r) * kLanes + j] = from[r];
+    }
 }
 
 void permuted(const std::uint16_t *entries, const Panel &stream, const FixedPanel &fixed, std::size_t lane,
-              std::size_t count, std::uint64_t *, std::uint32_t *sums) {
+              std::size_t count, std::uint64_t *, std::uint32_t *sums, std::size_t apart) {
     for (std::size_t row = 0; row < stream.rows; row += kMostBlocks * kBytes) {
         const std::size_t left = stream.rows - row;
         const auto add = left > 3 * kBytes   ? add_rows<4>
                          : left > 2 * kBytes ? add_rows<3>
                          : left > kBytes     ? add_rows<2>
                                              : add_rows<1>;
-        add(entries, stream, fixed, row, lane, count, sums);
+        add(entries, stream, fixed, row, lane, count, sums, apart);
     }
 }
 
@@ -172,7 +177,7 @@ KernelSet vbmi_set() {
     set.small.wide.per_row = kWide[1];
     set.small.narrow.per_term = kNarrow[0];
     set.small.narrow.per_row = kNarrow[1];
-    set.small.brief = {kLanes, 0, kArrange, lookups64 / kBytes, kColumn, kBytes, permuted};
+    set.small.brief = {kLanes, 0, kArrange, lookups64 / kBytes, kColumn, kBytes, true, permuted};
     return set;
 }
 

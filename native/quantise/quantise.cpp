@@ -108,8 +108,8 @@ void add_line(const Sum *from, std::size_t step, std::size_t count, Sum *to) {
 template <class Sum>
 void add_windows(const ConvShape &s, const Sum *plane, Sum outside, std::vector<Sum> &columns, std::vector<Sum> &line,
                  double *sums) {
-    const std::size_t needed = s.out_width == 0 ? 0
-                                                : (s.out_width - 1) * s.stride_x + (s.kernel_width - 1) * s.dilation_x + 1;
+    const std::size_t needed =
+        s.out_width == 0 ? 0 : (s.out_width - 1) * s.stride_x + (s.kernel_width - 1) * s.dilation_x + 1;
     const std::size_t left = std::min(s.pad_left, needed), inside = std::min(s.width, needed - left);
     columns.resize(needed);
     line.resize(s.out_width);
@@ -133,7 +133,8 @@ void add_windows(const ConvShape &s, const Sum *plane, Sum outside, std::vector<
 template <class Sum, class Byte>
 void sum_windows(const Byte *x, const ConvShape &s, std::size_t groups, Byte pixel_outside, double *sums, int threads) {
     const std::size_t pixels = s.height * s.width, windows = s.out_height * s.out_width;
-    const std::size_t planes = s.images * groups, group = std::max<std::size_t>(1, kBlock / std::max<std::size_t>(windows, 1));
+    const std::size_t planes = s.images * groups,
+                      group = std::max<std::size_t>(1, kBlock / std::max<std::size_t>(windows, 1));
     const Sum outside = static_cast<Sum>(s.group_channels) * pixel_outside;
     if (s.taps() == 0 || windows == 0) {
         std::fill(sums, sums + planes * windows, 0.0);

@@ -23,8 +23,8 @@ if NATIVE_IS_BUILT:
     from axsim.engines.cpu.layers import prepared_sums
 
 __all__ = [
-    "array", "biased", "choose", "constants", "converted", "described", "extremes", "float_layers", "floats", "host",
-    "integers", "layers", "place", "plan", "quantized", "row_extremes", "scaled_conv2d", "scaled_gemm",
+    "array", "biased", "choose", "constants", "converted", "described", "extremes", "float_layers", "floats",
+    "host", "integers", "layers", "place", "plan", "quantized", "row_extremes", "scaled_conv2d", "scaled_gemm",
     "scaled_lookup", "select",
 ]  # fmt: skip
 

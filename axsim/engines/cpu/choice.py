@@ -79,7 +79,8 @@ PRODUCTS = {
     "avx512": Products(15, 360, 2100),
     "avx512vnni": Products(12, 260, 1900),
 }
-# A look-up where filters see one channel, by a kernel of its own that is the same in all instruction sets.
+# A look-up where filters see one channel, by a kernel of its own that is the same in all instruction sets; unless so
+# many filters see it that the other kernels are faster.
 DEPTHWISE = 350.0
 
 # Calls of fewer products are looked up: choosing takes time itself.
@@ -221,7 +222,8 @@ def picoseconds(form: IntegerForm, work: Work) -> tuple[float, float]:
         work: what is to be computed, of at least one product.
     """
     made = _total(PRODUCTS[product_isa()], product_amounts(form.word_products, form.products, work))
-    return (DEPTHWISE if work.depthwise else _total(LOOK_UPS[native_isa()], look_up_amounts(work))), made
+    looked_up = _total(LOOK_UPS[native_isa()], look_up_amounts(work))
+    return (min(DEPTHWISE, looked_up) if work.depthwise else looked_up), made
 
 
 def look_up_amounts(work: Work) -> tuple[float, ...]:
