@@ -1,0 +1,1 @@
+"""How networks with approximate multipliers stand up to attacks: measurements, sweeps of them, reports."""
