@@ -47,7 +47,9 @@ def curves(spec: CurveSpec, layout: Layout, points: Sequence[Entry], title: str)
         ours = [point for point in line if point.value is not None and math.isfinite(point.value)]
         x = [float(point.settings[spec.x]) for point in ours]
         label = ", ".join(layout.label(n, line[0].settings[n]) for n in spec.lines) or "ours"
-        axis.plot(x, [p.value for p in ours], color=colour, marker=mark, linestyle=style, markersize=4, label=label)
+        axis.plot(
+            x, [p.value for p in ours], color=colour, marker=mark, linestyle=style, markersize=4, label=label
+        )
         if all(p.interval is not None for p in ours):
             lows, highs = ([p.interval[i] for p in ours if p.interval] for i in (0, 1))
             axis.fill_between(x, lows, highs, color=colour, alpha=0.13, linewidth=0)
