@@ -16,8 +16,8 @@ _SILENT = 60.0  # seconds after which a line comes before the next tenth
 def track(items: Iterable[T], description: str, total: int) -> Iterator[T]:
     """Yield ``items`` and show on standard error how many of ``total`` are done.
 
-    On a terminal that is one moving bar; elsewhere (a log, a pipe) it is a line at every tenth of the way, and
-    after a minute without one. Both say how much time is left, as far as what is done tells.
+    On a terminal that is one moving bar; elsewhere (a log, a pipe) it is a line at every tenth of the way,
+    and after a minute without one. Both say how much time is left, as far as what is done tells.
 
     >>> list(track("ab", "letters", 2))
     ['a', 'b']

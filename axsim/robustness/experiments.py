@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -56,6 +57,33 @@ class Experiment:
     def code(self) -> str:
         """What names the code that its results depend on."""
         return code_hash(*self.modules)
+
+    def with_shared(self, shared: Shared) -> Run:
+        """What measures a cell in any process that has the code of this one."""
+        return Run(self.run, shared, tuple(self.modules))
+
+
+@dataclass(frozen=True)
+class Run:
+    """Measures a cell; RuntimeError in a process that has other code than ``shared`` is for."""
+
+    run: Callable[[Cell, Shared], Mapping[str, Any]]
+    shared: Shared
+    modules: tuple[str, ...]
+
+    def __call__(self, cell: Cell) -> Mapping[str, Any]:
+        if _code_here(self.modules) != self.shared.code:
+            raise RuntimeError(
+                "the code of this process is not that of the sweep: another version is installed here, or it "
+                "was changed meanwhile"
+            )
+        return self.run(cell, self.shared)
+
+
+@functools.cache
+def _code_here(modules: tuple[str, ...]) -> str:
+    """The code as it was when this process first measured something."""
+    return code_hash(*modules)
 
 
 _kinds: dict[str, Experiment] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -192,6 +193,7 @@ def accept(terms: Terms) -> None:
         _accepted["threads"] = threads
     if terms.owner is not None and "watched" not in _accepted:
         _accepted["watched"] = terms.owner
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is its owner's affair, who ends this process
         threading.Thread(target=_end_with, args=(terms.owner,), daemon=True).start()
 
 
