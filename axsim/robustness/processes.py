@@ -155,8 +155,8 @@ class Ray:
 
     def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
         # What a dead process had is done by another, up to twice.
-        remote = self._ray.remote(num_cpus=1, max_retries=2)(function)
-        future: Future[T] = remote.remote(*arguments).future()
+        remote = self._ray.remote(num_cpus=1, max_retries=2)(_call)
+        future: Future[T] = remote.remote(function, *arguments).future()
         return future
 
     def __enter__(self) -> Ray:
@@ -166,6 +166,11 @@ class Ray:
 
     def __exit__(self, *error: object) -> None:
         self._ray.shutdown()
+
+
+def _call(function: Callable[..., T], *arguments: Any) -> T:
+    """A function by itself, which Ray asks for where a method came."""
+    return function(*arguments)
 
 
 def _needed(module: str, message: str) -> Any:

@@ -107,6 +107,27 @@ def test_killed_at_random_moments_it_goes_on(tmp_path: Path) -> None:
     assert results(store, wanted) == undisturbed(wanted)
 
 
+def test_its_processes_end_with_it(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    script = SCRIPT.format(tests=str(HERE), count=2, log=str(log), pause=3600, out=str(tmp_path / "out"))
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    while len(starts(log)) < 2 and process.poll() is None:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    until = time.monotonic() + 60
+    try:
+        while time.monotonic() < until:
+            os.killpg(process.pid, 0)  # ProcessLookupError: nobody is left of its group
+            time.sleep(0.05)
+    except ProcessLookupError:
+        return
+    os.killpg(process.pid, signal.SIGKILL)
+    pytest.fail("processes are left that nobody waits for")
+
+
 @pytest.mark.parametrize(
     ("error", "told"),
     [
@@ -270,6 +291,17 @@ def test_dask_workers_with_several_threads_are_refused(tmp_path: Path) -> None:
                 Store(tmp_path, "1"),
                 backend=cluster.scheduler_address,
             )
+
+
+def test_ray(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="ray is not installed")
+    wanted, log, store = cells(6), tmp_path / "log", Store(tmp_path / "out", "1")
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        patch.setenv("PYTHONPATH", f"{HERE}:{os.environ.get('PYTHONPATH', '')}")
+        summary = run_sweep(wanted, partial(measure, log, 0), store, backend="ray")
+    assert (summary.measured, summary.failed) == (6, {})
+    assert results(store, wanted) == undisturbed(wanted)
 
 
 def test_no_cluster_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
