@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +210,19 @@ def test_a_kind_registers_once(kind: Experiment) -> None:
     assert experiments.list_kinds() == ("toy",)
     with pytest.raises(ValueError, match="'toy' is another experiment's name"):
         experiments.register(Experiment("toy", kind.run, {}, ()))
+
+
+def test_the_example_of_the_page(tmp_path: Path, kind: Experiment) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "experiments.md").read_text(encoding="utf-8")
+    (text,), (published,) = (
+        re.findall(rf"^```{name}\n(.*?)^```$", page, re.M | re.S) for name in ("toml", "json")
+    )
+    experiments.register(dataclasses.replace(kind, kind="transfer"))
+    (tmp_path / "published.json").write_text(published)
+    found = read_declaration(write(tmp_path, text))
+    # axfpm with both attacks and mul8u_L40 with one, two budgets; then both with pgd: two seeds each.
+    assert len(found.cells) == 2 * (3 * 2 + 2)
+    assert found.layout.tables[0].published[0].text == "12 %"
 
 
 TABLE = """
