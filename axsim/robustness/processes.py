@@ -56,20 +56,24 @@ class Processes(Protocol):
 class Local:
     """``jobs`` processes of this machine, made anew; each ends when the process that made it does.
 
+    No more than ``most`` are made, where there is less to do; each has the part of the CPUs that it would
+    have beside all others, since results can depend on the number of threads.
+
     Raises:
         TypeError, ValueError: ``jobs`` is no number of processes from 1 on.
     """
 
-    def __init__(self, jobs: int) -> None:
+    def __init__(self, jobs: int, most: int = MOST) -> None:
         if not isinstance(jobs, int) or isinstance(jobs, bool):
             raise TypeError(f"jobs is {jobs!r}, expected a number of processes")
         if not 1 <= jobs <= MOST:
             raise ValueError(f"jobs is {jobs}, expected 1 to {MOST} processes")
         self.jobs = jobs
+        self.most = max(1, min(jobs, most))
         self.terms = Terms(share=jobs, owner=os.getpid())
 
     def slots(self) -> int:
-        return self.jobs
+        return self.most
 
     def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
         future: Future[T] = self._pool.submit(function, *arguments)
@@ -78,7 +82,7 @@ class Local:
     def __enter__(self) -> Local:
         loky = _needed("loky", "sweeps need loky: pip install 'axsim[robustness]'")
         threads = str(_part(self.jobs))
-        self._pool = loky.ProcessPoolExecutor(self.jobs, env=dict.fromkeys(_THREADS, threads))
+        self._pool = loky.ProcessPoolExecutor(self.most, env=dict.fromkeys(_THREADS, threads))
         return self
 
     def __exit__(self, *error: object) -> None:

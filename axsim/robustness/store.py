@@ -157,6 +157,7 @@ class Shared:
         cell = Cell(settings)
         path = self.folder / f"{cell.key(self.code)}.npz"
         with lock_file(path.with_suffix(".lock")) as lock:
+            remove_leftovers(path)
             try:
                 found = _load_arrays(path, cell)
             except FileNotFoundError:
@@ -174,6 +175,12 @@ class Shared:
             else:
                 Path(lock.lock_file).unlink(missing_ok=True)  # whoever still waits for it finds the arrays
             return made
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what a process left that was killed while it wrote the file; for the owner of its lock."""
+    for leftover in path.parent.glob(f".{path.name}.*.tmp"):
+        leftover.unlink(missing_ok=True)
 
 
 def lock_file(path: Path) -> BaseFileLock:

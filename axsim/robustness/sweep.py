@@ -21,7 +21,7 @@ from axsim.progress import track
 from axsim.results import versions
 from axsim.robustness.cells import Cell
 from axsim.robustness.processes import Dask, Local, Processes, Ray, Terms, accept, cpus
-from axsim.robustness.store import DamagedFileError, Measured, Store, lock_file
+from axsim.robustness.store import DamagedFileError, Measured, Store, lock_file, remove_leftovers
 from axsim.threads import get_num_threads
 
 _MARK = "folder"  # the name of a file that tells this folder from any other
@@ -123,7 +123,7 @@ def run_sweep(
 
 def _processes(backend: str, jobs: int | None, cells: int) -> Processes:
     if backend == "local":
-        return Local(min(max(cells, 1), cpus()) if jobs is None else jobs)
+        return Local(cpus() if jobs is None else jobs, most=cells)
     if jobs is not None:
         raise ValueError(f"jobs is {jobs}, and the number of a cluster's processes is its own affair")
     if backend == "ray":
@@ -157,6 +157,7 @@ class _Work:
         try:
             self.check(terms)
             with self.store.lock(cell) as lock:
+                remove_leftovers(self.store.path(cell))
                 outcome = self._measure(cell)
                 if outcome.kept and not outcome.error:
                     Path(lock.lock_file).unlink(missing_ok=True)  # who still waits for it finds the results
@@ -165,11 +166,7 @@ class _Work:
             return _Outcome(cell, kept=False, problem=str(problem))
 
     def _measure(self, cell: Cell) -> _Outcome:
-        try:
-            found = self.store.read(cell)
-        except DamagedFileError:
-            found = None
-        if found is not None and not found.error:  # by another sweep, or one that was killed
+        if _is_kept(self.store, cell):  # by another sweep, or one that was killed
             return _Outcome(cell)
         start = time.perf_counter()
         try:
@@ -183,12 +180,30 @@ class _Work:
             return _keep(self.store, Measured(cell, None, traceback.format_exc(), seconds, machine()))
 
 
+def _is_kept(store: Store, cell: Cell) -> bool:
+    """Whether a cell needs no measuring any more."""
+    try:
+        found = store.read(cell)
+    except DamagedFileError:
+        return False
+    return found is not None and not found.error
+
+
 def _keep(store: Store, measured: Measured) -> _Outcome:
     try:
         store.write(measured)
     except OSError as problem:
         return _Outcome(measured.cell, measured.error, kept=False, problem=str(problem), measured=measured)
     return _Outcome(measured.cell, measured.error)
+
+
+def _keep_locked(store: Store, measured: Measured) -> _Outcome:
+    """The same where another sweep may be at the cell; what that one measured stays."""
+    try:
+        with store.lock(measured.cell):
+            return _Outcome(measured.cell) if _is_kept(store, measured.cell) else _keep(store, measured)
+    except OSError as problem:
+        return _Outcome(measured.cell, measured.error, kept=False, problem=str(problem), measured=measured)
 
 
 def _outcomes(
@@ -206,7 +221,7 @@ def _outcomes(
             with processes:
                 guilty = yield from _until_broken(deque([cell]), work, processes)
             if guilty:
-                yield _keep(work.store, Measured(cell, None, guilty[cell], machine=machine()))
+                yield _keep_locked(work.store, Measured(cell, None, guilty[cell], machine=machine()))
 
 
 def _check_ready(work: _Work, processes: Processes) -> None:
@@ -246,7 +261,7 @@ def _until_broken(
             except ConnectionError:
                 raise
             except Exception as problem:  # of a cluster, which has tried again by itself
-                outcome = _keep(work.store, Measured(cell, None, _death(problem), machine=machine()))
+                outcome = _keep_locked(work.store, Measured(cell, None, _death(problem), machine=machine()))
             if outcome.problem:
                 unkept.append(outcome)
             else:
@@ -265,7 +280,7 @@ def _keep_late(unkept: Sequence[_Outcome], store: Store) -> Iterator[_Outcome]:
     """Try once more to keep what could not be: others may have made room meanwhile. Then OSError."""
     lost = 0
     for outcome in unkept:
-        again = outcome if outcome.measured is None else _keep(store, outcome.measured)
+        again = outcome if outcome.measured is None else _keep_locked(store, outcome.measured)
         if again.problem:
             lost += 1
         else:

@@ -163,6 +163,15 @@ def test_shared_arrays_are_made_once_for_the_same_settings(tmp_path: Path) -> No
     assert len(made) == 3
 
 
+def test_what_a_killed_process_left_half_written_is_removed(tmp_path: Path) -> None:
+    key = Cell({"seed": 0}).key("1")
+    left, others = (tmp_path / f".{name}.npz.123-abcd.tmp" for name in (key, "another"))
+    left.touch()
+    others.touch()
+    Shared(tmp_path, "1").get({"seed": 0}, lambda: {"x": np.arange(3)})
+    assert {p.name for p in tmp_path.iterdir()} == {f"{key}.npz", others.name}
+
+
 def test_damaged_arrays_are_made_again(tmp_path: Path) -> None:
     shared, draw = Shared(tmp_path, "1"), random.Random(0)
 

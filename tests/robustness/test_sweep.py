@@ -103,6 +103,7 @@ def test_killed_at_random_moments_it_goes_on(tmp_path: Path) -> None:
     assert kept_before
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
     assert not kept_before & set(starts(log)[before:])
+    assert not list((store.folder / "cells").glob(".*"))  # of files half written
     assert len(starts(log)) <= len(wanted) + 2 * kills  # only what was under way is measured again
     assert results(store, wanted) == undisturbed(wanted)
 
@@ -229,6 +230,19 @@ def test_processes_share_the_cpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert told == {"axsim": 1, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         assert found.results["process"] != os.getpid()
         assert found.machine["threads"] == 1
+
+
+def test_the_last_cell_has_no_more_threads_than_the_others(tmp_path: Path) -> None:
+    """Else what went on after a kill could differ in the last bit."""
+    store, wanted = Store(tmp_path, "1"), cells(4)
+    run_sweep(wanted, partial(share, tmp_path), store)
+    first = store.read(wanted[0])
+    store.path(wanted[0]).unlink()
+    run_sweep(wanted, partial(share, tmp_path), store, say=quiet)
+    again = store.read(wanted[0])
+    assert first is not None
+    assert again is not None
+    assert again.machine == first.machine
 
 
 @pytest.mark.parametrize(
