@@ -17,9 +17,9 @@ from axsim.robustness.attacks import Attack, AttackResult, NamedAttack, get, lis
 from axsim.robustness.balls import size
 
 QUICK: dict[str, dict[str, Any]] = {
-    "cw_l2": {"binary_search_steps": 5, "steps": 60, "stepsize": 0.05, "initial_const": 0.1},
-    "boundary": {"steps": 400},
-    "hopskipjump": {"steps": 8, "initial_gradient_eval_steps": 30},
+    "cw_l2": {"binary_search_steps": 5, "steps": 40, "stepsize": 0.05, "initial_const": 0.1},
+    "boundary": {"steps": 150},
+    "hopskipjump": {"steps": 4, "initial_gradient_eval_steps": 30},
     "gaussian_l2": {"repeats": 5},
     "uniform_l2": {"repeats": 5},
     "uniform_linf": {"repeats": 5},
@@ -82,7 +82,7 @@ def test_budgets_are_kept_and_pixels_stay(name: str) -> None:
 
 @every
 def test_a_generous_budget_fools(name: str) -> None:
-    """Attacks with gradients fool all of a plain network; the others and LSA at least some, noise not always."""
+    """Attacks with gradients fool all of a plain network, the others at least some."""
     attack = quick(name)
     network, images, labels = digits_network()
     images, labels = images[:12], labels[:12]
@@ -90,18 +90,17 @@ def test_a_generous_budget_fools(name: str) -> None:
     share = fooled(network, craft(attack, network, images, labels, generous).images, labels).float().mean()
     if name in ("contrast_l2", "gaussian_l2", "uniform_l2", "uniform_linf"):
         assert share >= 1 / 12
-    elif name == "fgsm":
-        assert share >= 0.7
-    elif name in ("fgm_l2", "lsa"):
-        assert share >= 0.5
+    elif name in ("fgsm", "fgm_l2", "jsma", "lsa"):
+        assert share >= {"fgsm": 0.7, "fgm_l2": 0.5, "jsma": 0.7, "lsa": 0.3}[name]
     else:
         assert share == 1
 
 
-@pytest.mark.parametrize("name", [n for n in list_attacks() if get(n).norm != "l0" and get(n).gradient])
+@pytest.mark.parametrize("name", [n for n in list_attacks(gradient=True) if get(n).norm != "l0"])
 def test_gradient_attacks_find_the_smallest_noise_of_a_plane(name: str) -> None:
-    network, images, labels = plane_images(8)
-    attack = quick(name)
+    """PGD gets steps enough to cross its ball, which its usual 40 of a 30th of the budget do not."""
+    network, images, labels = plane_images(4)
+    attack = quick(name, **({"steps": 250} if name.startswith("pgd") else {}))
     least = network.distance(images, attack.norm)
     if attack.minimal:
         made = craft(attack, network, images, labels).images
@@ -120,8 +119,8 @@ def test_gradient_attacks_find_the_smallest_noise_of_a_plane(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "most"), [("boundary", 1.25), ("hopskipjump", 1.25)])
 def test_decisions_alone_come_near_the_plane(name: str, most: float) -> None:
-    network, images, labels = plane_images(8)
-    settings = {"steps": 3000} if name == "boundary" else {"steps": 16}
+    network, images, labels = plane_images(6)
+    settings = {"steps": 2000} if name == "boundary" else {"steps": 16}
     made = craft(get(name, **settings), network, images, labels).images
     assert fooled(network, made, labels).all()
     ratio = size(made - images, "l2") / network.distance(images, "l2")
@@ -130,7 +129,7 @@ def test_decisions_alone_come_near_the_plane(name: str, most: float) -> None:
 
 
 def test_hopskipjump_does_not_depend_on_how_many_images_there_are() -> None:
-    """Foolbox divides the estimated gradient by the length of the whole batch's, so that steps shrink with it."""
+    """Foolbox divides the estimated gradient by the whole batch's length: steps would shrink with it."""
     network, images, labels = plane_images(20)
     attack = get("hopskipjump", steps=3)
     together = size(craft(attack, network, images, labels).images - images, "l2").mean()
@@ -200,7 +199,9 @@ def test_queries_are_all_forward_passes(name: str) -> None:
     network, images, labels = digits_network()
     counting = Counting(network)
     result = craft(quick(name, batch=3), counting, images[:5], labels[:5])
-    assert int(result.queries.sum()) == counting.seen - 1  # the first image is asked once about the logits' shape
+    assert (
+        int(result.queries.sum()) == counting.seen - 1
+    )  # the first image is asked once about the logits' shape
     assert result.queries.min() >= 1
 
 
@@ -214,10 +215,12 @@ def test_a_network_that_is_wrong_everywhere(name: str) -> None:
     if attack.minimal:
         assert torch.equal(result.images, images[:4])
         assert result.queries.tolist() == [1] * 4
-    assert fooled(network, result.images, wrong).float().mean() >= 0.5  # budgets may help the wrong label, too
+    assert (
+        fooled(network, result.images, wrong).float().mean() >= 0.5
+    )  # budgets may help the wrong label, too
 
 
-@pytest.mark.parametrize("name", [n for n in list_attacks() if get(n).minimal])
+@pytest.mark.parametrize("name", list_attacks(minimal=True))
 def test_minimal_attacks_leave_alone_what_is_wrong_from_the_start(name: str) -> None:
     network, images, labels = digits_network()
     labels = labels[:6].clone()
@@ -243,12 +246,12 @@ def test_no_budget_no_noise(name: str) -> None:
 
 
 def test_an_image_beyond_the_budget_comes_back_unchanged() -> None:
-    network, images, labels = plane_images(8)
+    network, images, labels = plane_images(6)
     least = network.distance(images, "l2")
     budget = float(least.median())
     made = craft(get("deepfool_l2"), network, images, labels, budget).images
     assert torch.equal((made != images).flatten(1).any(1), fooled(network, made, labels))
-    assert 0 < int(fooled(network, made, labels).sum()) < 8
+    assert 0 < int(fooled(network, made, labels).sum()) < 6
 
 
 def test_carlini_wagner_that_finds_nothing_gives_the_image_back() -> None:
@@ -271,15 +274,15 @@ def test_boundary_and_hopskipjump_without_a_starting_point() -> None:
 
 
 def test_unknown_names_and_settings() -> None:
-    with pytest.raises(UnknownAttackError, match="did you mean pgd_linf"):
+    with pytest.raises(UnknownAttackError, match=r"did you mean pgd_linf"):
         get("pgdlinf")
     with pytest.raises(UnknownAttackError, match="list_attacks"):
         get("zzz")
-    with pytest.raises(TypeError, match=r"no setting 'step'; did you mean steps\?"):
+    with pytest.raises(TypeError, match=r"no setting 'step'; did you mean steps or rel_stepsize\?"):
         get("pgd_linf", step=3)
     with pytest.raises(TypeError, match="no setting 'kind'"):
         get("pgd_linf", kind="L2PGD")
-    with pytest.raises(TypeError, match="steps is a int, 2.5 came"):
+    with pytest.raises(TypeError, match=r"steps is a int, 2\.5 came"):
         get("pgd_linf", steps=2.5)
     with pytest.raises(TypeError, match="steps is a int, True came"):
         get("pgd_linf", steps=True)
@@ -297,7 +300,11 @@ def test_unknown_names_and_settings() -> None:
         ({"budget": float("nan")}, ValueError, "budget"),
         ({"budget": "0.1"}, TypeError, "budget: a number was expected, str came"),
         ({"budget": None}, ValueError, "budget: pgd_linf needs one"),
-        ({"images": torch.full((2, 1, 8, 8), 1.5)}, ValueError, r"images: values in \[0, 1\] .* \[1.5, 1.5\] came"),
+        (
+            {"images": torch.full((2, 1, 8, 8), 1.5)},
+            ValueError,
+            r"images: values in \[0, 1\] .* \[1.5, 1.5\] came",
+        ),
         ({"images": torch.full((2, 1, 8, 8), float("nan"))}, ValueError, "images"),
         ({"images": torch.zeros(2, 8, 8)}, ValueError, r"images: shape \(N, C, H, W\)"),
         ({"images": torch.zeros((2, 1, 8, 8), dtype=torch.uint8)}, TypeError, "images: float32"),
@@ -322,12 +329,12 @@ def test_bad_arguments(change: dict[str, Any], error: type[Exception], message: 
 
 def test_pixels_are_counted_in_whole_numbers() -> None:
     network, images, labels = digits_network()
-    with pytest.raises(ValueError, match="jsma counts pixels: a whole number was expected, 2.5 came"):
+    with pytest.raises(ValueError, match=r"jsma counts pixels: a whole number was expected, 2\.5 came"):
         craft(get("jsma"), network, images[:1], labels[:1], 2.5)
 
 
 def test_the_dlr_loss_needs_enough_classes() -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
     images, labels = torch.full((1, 1, 2, 2), 0.5), torch.tensor([0])
-    with pytest.raises(ValueError, match="DLR loss needs 3 classes, 2 came"):
+    with pytest.raises(ValueError, match=r"DLR loss needs 3 classes, 2 came"):
         craft(get("apgd_dlr_linf"), network, images, labels, 0.1)

@@ -111,14 +111,17 @@ def _search(
 
 
 def _scores(asked: Asked, current: Tensor, pixels: Tensor, row: int, label: int, p: float) -> Tensor:
-    """Probability of the right class with each pixel perturbed by itself: float32 (pixels,), on the CPU."""
+    """Log odds of the right class with each pixel perturbed by itself: float32 (pixels,), on the CPU."""
     width = current.shape[2]
     tried = current.repeat(len(pixels), 1, 1, 1)
     number = torch.arange(len(pixels), device=current.device)
     ys, xs = (pixels // width).to(current.device), (pixels % width).to(current.device)
     tried[number, :, ys, xs] = p * current[:, ys, xs].sign().T
     logits = asked(tried + 0.5, torch.full((len(pixels),), row))
-    return logits.softmax(1)[:, label].cpu()
+    # The logarithm of the odds grows with the probability, but does not end at 1 as that does in float32.
+    own, others = logits[:, label], logits.clone()
+    others[:, label] = -torch.inf
+    return (own - others.logsumexp(1)).cpu()
 
 
 def _around(pixels: Tensor, d: int, height: int, width: int) -> Tensor:
