@@ -118,10 +118,10 @@ def test_it_beats_plain_steps_at_a_narrow_budget() -> None:
     for name, settings in tried.items():
         attack = get(name, **settings)
         made = attack(
-            network, images[:40], labels[:40], budget=0.08, generator=torch.Generator().manual_seed(0)
+            network, images[:120], labels[:120], budget=0.08, generator=torch.Generator().manual_seed(0)
         ).images
         with torch.no_grad():
-            rates[name] = float((network(made).argmax(1) != labels[:40]).float().mean())
+            rates[name] = float((network(made).argmax(1) != labels[:120]).float().mean())
     assert rates["apgd_ce_linf"] >= rates["pgd_linf"] >= rates["fgsm"]
     assert rates["apgd_t_linf"] >= rates["pgd_linf"]
     assert 0.05 < rates["fgsm"] < 1

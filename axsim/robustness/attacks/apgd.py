@@ -1,9 +1,8 @@
 """Auto-PGD: F. Croce, M. Hein, "Reliable evaluation of adversarial robustness with an ensemble of diverse
 parameter-free attacks" (ICML 2020, arXiv 2003.01690), Algorithm 1 and Section 3.
 
-Written here because no library that is kept had it right with what axsim runs on (adv-lib's halves its steps
-too often, since its note of the best loss at the last checkpoint changes along with the best loss; see
-``docs/robustness.md``).
+Written here because no library that is kept offers it, and Square, with what axsim runs on and without much
+else: ``docs/robustness.md`` has the comparison.
 
 Steps begin at twice the budget. At checkpoints, which come closer together, a step is halved, and the search
 goes on from the best point, where fewer than ``rho`` of the steps since the last checkpoint raised the loss,

@@ -77,7 +77,7 @@ def get(name: str, *, batch: int | None = None, **settings: Any) -> NamedAttack:
     axsim.errors.UnknownAttackError: no attack is called 'pdg_linf'; did you mean pgd_linf or apgd_t_linf ...?
     >>> get("pgd_linf", step=10)
     Traceback (most recent call last):
-    TypeError: pgd_linf has no setting 'step'; did you mean steps?
+    TypeError: pgd_linf has no setting 'step'; did you mean steps or rel_stepsize?
     """
     known = _known()
     if name not in known:
