@@ -1,1 +1,1 @@
-"""How networks with approximate multipliers stand up to attacks: measurements, sweeps of them, reports."""
+"""How networks stand up to attacks: attacks, threat models, measures and checks; sweeps of them, reports."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from axsim.robustness.cells import Cell, code_hash
+from axsim.robustness.checks import Verdict
 from axsim.robustness.names import near
 from axsim.robustness.store import Measured, Shared
 
@@ -37,14 +38,14 @@ class Experiment:
         kind: its name in experiment files.
         run: measures a cell; takes arrays that other cells need, too, from the second argument. What it
             returns is kept (see :class:`axsim.robustness.store.Measured`). Reports know these results: a
-            number; a rate, ``{"count": 37, "of": 100}``; ``examples``, a list of mappings with ``image`` and
-            ``adversarial``, arrays ``(channels, height, width)`` in [0, 1], and ``caption``; ``checks``, a
-            list of mappings with ``name``, ``verdict`` ("held", "failed" or "not tried") and ``reason``.
+            number; a :class:`~axsim.robustness.intervals.Rate`; ``examples``, a list of mappings with
+            ``image`` and ``adversarial``, arrays ``(channels, height, width)`` in [0, 1], and ``caption``;
+            ``checks``, a list of :class:`~axsim.robustness.checks.Verdict`.
         settings: that it knows, by name. One called ``images`` is what ``--images`` sets.
         modules: whose code the results depend on, by dotted name; see
             :func:`axsim.robustness.cells.code_hash`.
         check: of a whole cell; raises ValueError for settings that do not go together.
-        checks: further checks, of all cells together, made for the report: mappings as in ``run``.
+        checks: further checks, of all cells together, made for the report.
     """
 
     kind: str
@@ -52,7 +53,7 @@ class Experiment:
     settings: Mapping[str, Setting]
     modules: Sequence[str]
     check: Callable[[Cell], None] = field(default=lambda cell: None)
-    checks: Callable[[Sequence[Measured]], Sequence[Mapping[str, Any]]] = field(default=lambda measured: ())
+    checks: Callable[[Sequence[Measured]], Sequence[Verdict]] = field(default=lambda measured: ())
 
     def code(self) -> str:
         """What names the code that its results depend on."""

@@ -9,7 +9,7 @@ import json
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,7 @@ class Measured:
     Attributes:
         cell: its settings.
         results: what was measured, by name: plain values (NaN and infinity too) and NumPy arrays, nested in
-            lists and mappings; None where it failed.
+            lists, mappings and dataclasses, which come back as mappings; None where it failed.
         error: the traceback where it failed, or "".
         seconds: how long it took.
         machine: on what it was measured.
@@ -236,6 +236,8 @@ def encode(value: Any, place: str = "results") -> Any:
     """
     if isinstance(value, np.generic):
         value = value.item()
+    if is_dataclass(value) and not isinstance(value, type):
+        value = {part.name: getattr(value, part.name) for part in fields(value)}
     if isinstance(value, np.ndarray):
         if value.dtype.hasobject:
             raise TypeError(f"{place} is an array of Python objects, expected one of numbers")

@@ -23,6 +23,7 @@ pytest.importorskip("matplotlib", reason="reports need matplotlib (extra robustn
 from axsim.cli import app
 from axsim.robustness import experiments
 from axsim.robustness.cells import Cell
+from axsim.robustness.checks import Verdict
 from axsim.robustness.experiments import Experiment, Setting, number, one_of
 from axsim.robustness.store import Shared
 
@@ -44,8 +45,8 @@ def toy() -> Experiment:
         "pause": Setting(number(0), 0),
     }
 
-    def checks(measured: Any) -> list[dict[str, str]]:
-        return [{"name": "all are there", "verdict": "held", "reason": f"{len(measured)} cells"}]
+    def checks(measured: Any) -> list[Verdict]:
+        return [Verdict("all are there", "held", f"{len(measured)} cells")]
 
     return Experiment("toy", measure, settings, ("axsim.files",), checks=checks)
 
@@ -168,6 +169,7 @@ import sys
 sys.path.insert(0, {tests!r})
 from test_cli_robustness import toy
 from axsim.cli import app
+from axsim.robustness.checks import Verdict
 from axsim.robustness.experiments import register
 register(toy())
 app(["robustness", "run", "small.toml", "--jobs", "2"])

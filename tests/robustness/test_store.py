@@ -10,6 +10,7 @@ import random
 import signal
 import time
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from hypothesis import strategies as st
 pytest.importorskip("filelock", reason="locks between processes need filelock (extra robustness)")
 
 from axsim.robustness.cells import Cell
+from axsim.robustness.checks import Verdict
+from axsim.robustness.intervals import wilson
 from axsim.robustness.store import DamagedFileError, Measured, Shared, Store, decode, encode, lock_file
 
 CELL = Cell({"budget": 0.5, "seed": 0})
@@ -55,6 +58,19 @@ def test_what_was_written_comes_back(tmp_path: Path) -> None:
 @given(st.dictionaries(st.text("abc"), PLAIN, max_size=3))
 def test_plain_results_come_back(results: dict[str, Any]) -> None:
     assert decode(json.loads(json.dumps(encode(results), allow_nan=False))) == results
+
+
+def test_rates_and_verdicts_are_kept_as_mappings(tmp_path: Path) -> None:
+    store, rate = Store(tmp_path, "1"), wilson(3, 10)
+    results = {"rate": rate, "checks": [Verdict("noise", "held", "little", {"rates": [rate]})]}
+    store.write(Measured(CELL, results))
+    found = store.read(CELL)
+    assert found is not None
+    assert found.results is not None
+    assert found.results["rate"] == asdict(rate)
+    assert found.results["checks"] == [
+        {"check": "noise", "said": "held", "why": "little", "numbers": {"rates": [asdict(rate)]}}
+    ]
 
 
 @pytest.mark.parametrize(

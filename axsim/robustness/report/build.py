@@ -8,6 +8,7 @@ from typing import Any
 
 from axsim.progress import spell
 from axsim.robustness.cells import Cell, canonical
+from axsim.robustness.checks import Verdict
 from axsim.robustness.report import draw
 from axsim.robustness.report.document import Document, Picture, Pictures, Section, Table, Text
 from axsim.robustness.report.figures import Entry, entries
@@ -22,7 +23,7 @@ _NONE = "–"
 class Reported:
     """What a report is made from: an experiment's declaration, and what is kept of its cells.
 
-    ``checks`` are those of all cells together: mappings with ``name``, ``verdict`` and ``reason``.
+    ``checks`` are those of all cells together.
     """
 
     title: str
@@ -30,7 +31,7 @@ class Reported:
     cells: Sequence[Cell]
     measured: Sequence[Measured]
     layout: Layout
-    checks: Sequence[Mapping[str, Any]] = ()
+    checks: Sequence[Verdict] = ()
 
 
 def build(reported: Reported) -> Document:
@@ -170,21 +171,17 @@ def _brief(wanted: Sequence[Mapping[str, Any]], layout: Layout) -> Callable[[Cel
 
 
 def _checks(
-    together: Sequence[Mapping[str, Any]], good: Sequence[Measured], brief: Callable[[Cell], str]
+    together: Sequence[Verdict], good: Sequence[Measured], brief: Callable[[Cell], str]
 ) -> list[Section]:
-    rows = [_check(check, "all") for check in together]
+    rows = [[check.said, check.check, "all", check.why] for check in together]
     for one in good:
-        rows += [_check(check, brief(one.cell)) for check in (one.results or {}).get("checks", ())]
+        for check in (one.results or {}).get("checks", ()):
+            rows.append([check["said"], check["check"], brief(one.cell), check["why"]])
     if not rows:
         return []
     held = sum(row[0] == "held" for row in rows)
     caption = f"{held} of {len(rows)} checks held"
     return [Section("Checks", [Table(caption, ["verdict", "check", "cells", "reason"], rows, 4)])]
-
-
-def _check(check: Mapping[str, Any], cells: str) -> list[str]:
-    verdict, name, reason = (str(check.get(key, "")) for key in ("verdict", "name", "reason"))
-    return [verdict, name, cells, reason]
 
 
 def _examples(good: Sequence[Measured], brief: Callable[[Cell], str]) -> list[Section]:

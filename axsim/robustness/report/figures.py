@@ -5,28 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
 from axsim.robustness.cells import canonical
+from axsim.robustness.intervals import wilson
 from axsim.robustness.names import near
 from axsim.robustness.report.layout import CurveSpec, Published, TableSpec, matches
 from axsim.robustness.store import Measured
-
-
-def wilson(count: float, of: int, confidence: float = 0.95) -> tuple[float, float]:
-    """The Wilson interval of a share (E. B. Wilson, 1927, doi 10.1080/01621459.1927.10502953).
-
-    >>> low, high = wilson(0, 100)
-    >>> round(low, 4), round(high, 4)
-    (0.0, 0.037)
-    """
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    share = count / of
-    middle = share + z * z / (2 * of)
-    half = z * math.sqrt(share * (1 - share) / of + (z / (2 * of)) ** 2)
-    scale = 1 + z * z / of
-    return max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
 
 
 @dataclass(frozen=True)
@@ -100,8 +85,9 @@ def _entry(
     images = [of for _, of in values if of is not None]
     interval = None
     if len(images) == len(values):
-        low, high = wilson(mean * min(images), min(images))
-        interval = (scale * low, scale * high)
+        count = round(mean * min(images), 6)  # between two whole ones, it may be: both their intervals
+        ends = wilson(math.floor(count), min(images)).low, wilson(math.ceil(count), min(images)).high
+        interval = (scale * ends[0], scale * ends[1])
     spread = (scale * min(numbers), scale * max(numbers)) if len(values) > 1 else None
     return Entry(settings, scale * mean, interval, spread, len(values), published)
 
@@ -129,13 +115,13 @@ def _paths(results: Mapping[str, Any], before: str = "") -> Iterator[str]:
 
 def _missing(value: Any) -> bool:
     """A share of no images at all."""
-    return isinstance(value, Mapping) and value.keys() == {"count", "of"} and value["of"] == 0
+    return isinstance(value, Mapping) and value.keys() >= {"count", "of"} and value["of"] == 0
 
 
 def _number(value: Any) -> tuple[float, int | None] | None:
     """A number and, of a share, how many images it is of."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value), None
-    if isinstance(value, Mapping) and value.keys() == {"count", "of"} and value["of"]:
+    if isinstance(value, Mapping) and value.keys() >= {"count", "of"} and value["of"]:
         return value["count"] / value["of"], value["of"]
     return None
