@@ -45,6 +45,7 @@ def run_command(
     Whatever ends it, the same command goes on: what is measured is kept. Exits with status 1 where cells
     failed (the report says which), with 2 where something else stopped it.
     """
+    import axsim.robustness.kinds  # noqa: F401  makes the kinds known
     from axsim.files import check_folder
     from axsim.results import write_json
     from axsim.robustness.declare import read_declaration
@@ -111,6 +112,7 @@ def _store(declared: Declaration, folder: Path) -> Store:
 
 
 def _existing(file: Path, images: int | None, out: Path | None) -> tuple[Declaration, Store, Path]:
+    import axsim.robustness.kinds  # noqa: F401  makes the kinds known
     from axsim.robustness.declare import read_declaration
 
     folder = _folder(file, out)
