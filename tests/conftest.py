@@ -32,7 +32,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 @pytest.fixture(autouse=True)
 def _one_thread(request: pytest.FixtureRequest) -> Iterator[None]:
     """Networks that are attacked are tiny: several threads would only wait for each other."""
-    if not {"robustness", "defenses"} & set(request.path.parts):
+    if not {"robustness", "defenses", "docs"} & set(request.path.parts):
         yield
         return
     import torch
