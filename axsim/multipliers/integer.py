@@ -20,6 +20,7 @@ from axsim.tables.streamed import MAX_EXHAUSTIVE_BITS, SampledMetrics, sample, s
 
 if TYPE_CHECKING:
     from axsim.circuits import Netlist
+    from axsim.circuits.cost import Cost
     from axsim.multipliers.reading import Reading
 
 
@@ -39,6 +40,7 @@ class Multiplier:
             ``"PDK45_PWR"`` ...), each with ``"text"``, ``"value"`` and ``"unit"``; None if they print none.
         reading: what was concluded when it was read from a file; None for one that was not.
         operand_order: which operand is the left one in the files that it was published in, or "".
+        stored_cost: of a circuit that was read once and of which only the table is left; None for others.
 
     >>> import axsim.multipliers
     >>> l40 = axsim.multipliers.get("L40")
@@ -60,6 +62,7 @@ class Multiplier:
     published: Mapping[str, Figure] | None = None
     reading: Reading | None = None
     operand_order: str = ""
+    stored_cost: Cost | None = None
 
     @cached_property
     def table(self) -> ProductTable:
@@ -153,6 +156,7 @@ class Multiplier:
             aliases=(),
             source=f"{self.source}; operands exchanged",
             reading=None,
+            stored_cost=None,
             operand_order=f"The operands are exchanged: b here is the left operand of {self.name}.",
         )
 
