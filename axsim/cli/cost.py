@@ -61,33 +61,16 @@ def cost_command(
 
 def print_estimate(name: str, found: Estimate, statistics: Statistics) -> None:
     """A table of estimates, and what they mean."""
+    from axsim.plots.tables import UNIT_GATE_NOTES, cost_rows
     from axsim.results import print_table
 
-    rows = [
-        (what, f"{getattr(found.own, key):.6g}", f"{getattr(found.exact, key):.6g}", f"{ratio:.3f}")
-        for (key, ratio), what in zip(found.relative.items(), LABELS, strict=True)
-    ]
-    print_table(
-        f"Estimated by axsim, for {statistics}", ("estimate", name, found.exact_name, "fraction"), rows
-    )
-    print("Unit gates: AND, OR, NAND, NOR count 1, XOR, XNOR 2, inverters 0, in area and delay (Tyagi 1993).")
-    print("Toggles: outputs that change in an operation, without glitches; switched: weighted by unit area.")
+    headings = ("estimate", name, found.exact_name, "fraction")
+    print_table(f"Estimated by axsim, for {statistics}", headings, cost_rows(found))
+    print("\n".join(UNIT_GATE_NOTES))
     if found.own.samples:
         print(f"Toggles were estimated on {found.own.samples} operand pairs.")
     if found.note:
         print(found.note)
-
-
-LABELS = (
-    "gates",
-    "area (unit gates)",
-    "delay (unit gates)",
-    "depth (gates)",
-    "transistors",
-    "toggles",
-    "switched (unit gates)",
-)
-"""What the figures of ``Cost.relative_to`` are called, in its order."""
 
 
 def print_published(multiplier: Multiplier) -> None:

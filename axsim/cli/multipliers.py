@@ -62,8 +62,8 @@ def info(name: Name, signed: Signed = None, operands: Operands = None) -> None:
     """Show what is known about a multiplier: error figures beside the published ones, cost, operand order."""
     from axsim.multipliers import FloatMultiplier
     from axsim.multipliers.float_costs import published_costs
+    from axsim.plots.tables import error_rows
     from axsim.results import print_table
-    from axsim.tables.metrics import PUBLISHED_LABELS, compare
 
     m = find(name, signed, operands)
     if isinstance(m, FloatMultiplier):
@@ -95,21 +95,8 @@ def info(name: Name, signed: Signed = None, operands: Operands = None) -> None:
     if m.published:
         power, area, delay = (_published(m.published, f"PDK45_{x}") for x in ("PWR", "AREA", "DELAY"))
         print(f"  published     {power} mW, {area} µm², {delay} ns (45 nm)")
-    figures = m.metrics()
-    printed = {c.label: c for c in compare(figures, m.published)} if m.published else {}
-    rows = []
-    for label, attribute in (
-        *PUBLISHED_LABELS.items(),
-        ("bias", "bias"),
-        ("error variance", "error_variance"),
-        ("NMED", "nmed"),
-        ("MRED", "mred"),
-    ):
-        row = [label, f"{getattr(figures, attribute):.6g}"]
-        if label in printed:
-            row += [printed[label].published["text"], "yes" if printed[label].agrees else "NO"]
-        rows.append(tuple(row) if printed else tuple(row[:2]))
-    print_table("", ("figure", "computed", "published", "agrees")[: 4 if printed else 2], rows)
+    headings, rows = error_rows(m)
+    print_table("", headings, rows)
     if m.source:
         print(f"source: {m.source}")
     if m.citation:

@@ -203,7 +203,7 @@ def load_library(
     >>> load_library(file, prefix="lab."), int(axsim.get("lab.mine")(100, 100))
     (('lab.mine',), 12544)
     """
-    multipliers = [_multiplier(prefix + name, record) for name, record in read_tables(path).items()]
+    multipliers = library_multipliers(path, prefix)
     fresh = []
     for multiplier in multipliers:
         if overwrite or not is_taken(multiplier.name):
@@ -218,6 +218,11 @@ def load_library(
     for multiplier in fresh:
         add(multiplier, overwrite=overwrite)
     return tuple(multiplier.name for multiplier in multipliers)
+
+
+def library_multipliers(path: str | os.PathLike[str], prefix: str = "") -> list[Multiplier]:
+    """The multipliers of a library, none of them registered; errors as for :func:`load_library`."""
+    return [_multiplier(prefix + name, record) for name, record in read_tables(path).items()]
 
 
 def _multiplier(name: str, record: TableRecord) -> Multiplier:
