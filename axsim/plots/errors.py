@@ -219,6 +219,6 @@ def _describe(axis: Any, grid: ErrorGrid) -> None:
 def _bar(figure: Any, image: Any, axes: list[Any], scale: ErrorScale) -> None:
     steps = sorted({scale.largest, scale.linear})
     ticks = [*(-step for step in reversed(steps)), 0, *steps]
-    label = f"error  m(a, b) − a·b (logarithmic beyond {scale.linear:.4g})"
+    label = f"error (logarithmic beyond {scale.linear:.4g})"
     bar = figure.colorbar(image, ax=axes, label=label, ticks=ticks)
     bar.set_ticklabels([f"{tick:.4g}" for tick in ticks])
