@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from axsim.cli.app import Name, Operands, Signed, app, find, plain_errors
+from axsim.cli.app import Name, Operands, Signed, Top, Widths, app, find, plain_errors
 
 if TYPE_CHECKING:
     from axsim.multipliers.integer import Multiplier
@@ -111,6 +111,8 @@ def report(
     ] = None,
     signed: Signed = None,
     operands: Operands = None,
+    widths: Widths = None,
+    top: Top = None,
     library: Annotated[
         Path | None, typer.Option(help="Cells to map to by ABC, where that is installed: genlib or Liberty.")
     ] = None,
@@ -120,16 +122,22 @@ def report(
     from axsim.multipliers.circuit_files import clean_name
     from axsim.plots.reports import report_page
 
-    multiplier = integer(name, signed, operands)
+    multiplier = integer(name, signed, operands, widths, top)
     content = report_page(multiplier, library).encode("utf-8")
     print(f"page: {replace_file(output or Path(f'{clean_name(multiplier.name)}.html'), content)}")
 
 
-def integer(name: str, signed: bool | None = None, operands: str | None = None) -> Multiplier:
+def integer(
+    name: str,
+    signed: bool | None = None,
+    operands: str | None = None,
+    widths: str | None = None,
+    top: str | None = None,
+) -> Multiplier:
     """The integer multiplier of that name or file; ValueError for a float multiplier."""
     from axsim.multipliers import FloatMultiplier
 
-    found = find(name, signed, operands)
+    found = find(name, signed, operands, widths, top)
     if isinstance(found, FloatMultiplier):
         raise ValueError(f"{found.name} is a float multiplier, expected an integer one, such as L40")
     return found

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from axsim.cli.app import Name, Operands, Signed, app, find, plain_errors
+from axsim.cli.app import Name, Operands, Signed, Top, Widths, app, find, plain_errors
 
 if TYPE_CHECKING:
     from axsim.circuits.activity import Statistics
@@ -21,6 +21,8 @@ def cost_command(
     name: Name,
     signed: Signed = None,
     operands: Operands = None,
+    widths: Widths = None,
+    top: Top = None,
     samples: Annotated[
         Path | None, typer.Option(help="Operand pairs for the switching: .npy of integers (N, 2).")
     ] = None,
@@ -41,7 +43,7 @@ def cost_command(
     from axsim.multipliers.costs import estimate
     from axsim.multipliers.float_costs import published_costs
 
-    m = find(name, signed, operands)
+    m = find(name, signed, operands, widths, top)
     if isinstance(m, FloatMultiplier):
         printed = published_costs(m.name)
         print(f"{m.name}: a float multiplier; axsim counts no gates of those")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from axsim.cli.app import Name, Operands, Signed, app, find, plain_errors
+from axsim.cli.app import Name, Operands, Signed, Top, Widths, app, find, plain_errors
 
 if TYPE_CHECKING:
     from axsim.tables.metrics import Figure
@@ -58,14 +58,16 @@ def list_command() -> None:
 
 @app.command()
 @plain_errors
-def info(name: Name, signed: Signed = None, operands: Operands = None) -> None:
+def info(
+    name: Name, signed: Signed = None, operands: Operands = None, widths: Widths = None, top: Top = None
+) -> None:
     """Show what is known about a multiplier: error figures beside the published ones, cost, operand order."""
     from axsim.multipliers import FloatMultiplier
     from axsim.multipliers.float_costs import published_costs
     from axsim.plots.tables import error_rows
     from axsim.results import print_table
 
-    m = find(name, signed, operands)
+    m = find(name, signed, operands, widths, top)
     if isinstance(m, FloatMultiplier):
         print(m.describe())
         for cost in published_costs(m.name):
@@ -110,13 +112,15 @@ def plot(
     output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write, .png, .svg or .pdf.")],
     signed: Signed = None,
     operands: Operands = None,
+    widths: Widths = None,
+    top: Top = None,
 ) -> None:
     """Draw an integer multiplier's error: a heat map over both operands, and a histogram."""
     from axsim.multipliers import FloatMultiplier
     from axsim.plots import check_ending, error_picture, save_figure
 
     check_ending(output)
-    m = find(name, signed, operands)
+    m = find(name, signed, operands, widths, top)
     if isinstance(m, FloatMultiplier):
         raise ValueError(f"{m.name} is a float multiplier, which has no product table to draw: try L40")
     print(f"picture: {save_figure(error_picture(m), output)}")
