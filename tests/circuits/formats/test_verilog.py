@@ -357,3 +357,21 @@ def test_a_table_as_a_case_is_a_tree() -> None:
     )
     netlist = verilog.read(text)
     assert np.array_equal(netlist.exhaustive(), np.multiply.outer(np.arange(16), np.arange(16)))
+
+
+@pytest.mark.parametrize("mark", ["(", "{", "~(", "begin "])
+def test_deep_nesting_is_named_and_the_rest_is_not_looked_at(
+    mark: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from axsim.circuits.formats.verilog.preprocess import Preprocessor
+
+    looked_at = []
+    tokens = Preprocessor.tokens
+    monkeypatch.setattr(
+        Preprocessor, "tokens", lambda *given: (looked_at.append(t) or t for t in tokens(*given))
+    )
+    start = "always @* " if mark == "begin " else "assign p = "
+    text = f"module m(input a, b, output p); {start}" + mark * 100_000 + "a; endmodule"
+    with pytest.raises(NetlistFileError, match=r":1:\d+: this is nested too deeply"):
+        verilog.read(text)
+    assert len(looked_at) < 10_000
