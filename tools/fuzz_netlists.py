@@ -173,6 +173,8 @@ def compare(text: str, suffix: str, netlist: Netlist) -> str:
 
 def by_yosys(text: str, netlist: Netlist, values: Sequence[int]) -> list[list[str]] | None:
     """What Yosys makes of a BLIF text, as Verilog, and Icarus of that; None where Yosys refuses it."""
+    if not re.fullmatch(r"[\w$.]+", netlist.name, re.ASCII):
+        return None  # its scripts take no other names
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "circuit.blif").write_text(re.sub("#.*", "", text), encoding="utf-8")  # it knows none

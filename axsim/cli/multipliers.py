@@ -81,19 +81,18 @@ def info(
         print("\n".join(f"  {sentence}" for sentence in m.reading.sentences()))
     elif m.operand_order:
         print(f"                {m.operand_order}")
-    if m.is_wide:
-        found = m.sampled_metrics()
-        print(f"  estimated on {found.samples} random operand pairs, with 95 % intervals:")
-        for label in ("mae", "mre_percent", "ep_percent", "mse", "bias"):
-            print(f"    {label:<12} {getattr(found, label)}")
-        print(f"    largest error seen: {found.wce_seen}")
-        return
-    if m.reading is None:
-        print(f"  fingerprint   {m.table.sha256} (SHA-256 of the table)")
-    print(f"  symmetric     {'yes' if m.symmetric else 'no: a and b cannot be exchanged'}")
+    if not m.is_wide:
+        if m.reading is None:
+            print(f"  fingerprint   {m.table.sha256} (SHA-256 of the table)")
+        print(f"  symmetric     {'yes' if m.symmetric else 'no: a and b cannot be exchanged'}")
+    if m.block is not None:
+        print(f"  tiles         of {m.block.name}, added exactly")
     if m.netlist is not None:
+        left, right = m.netlist.operands
+        print(f"  buses         a is {left}[{m.a_bits}], b is {right}[{m.b_bits}]", end="")
+        print(f", the product is {m.netlist.product}[{m.out_bits}]")
         kinds = ", ".join(f"{count} {kind}" for kind, count in m.netlist.gate_counts().items())
-        print(f"  our netlist   {m.netlist.n_gates} gates ({kinds}), depth {m.netlist.depth}")
+        print(f"  netlist       {m.netlist.n_gates} gates ({kinds}), depth {m.netlist.depth}")
     if m.published:
         power, area, delay = (_published(m.published, f"PDK45_{x}") for x in ("PWR", "AREA", "DELAY"))
         print(f"  published     {power} mW, {area} µm², {delay} ns (45 nm)")

@@ -103,8 +103,13 @@ def test_info_of_names(tmp_path: Path) -> None:
 
 def test_info_of_a_wide_circuit(tmp_path: Path) -> None:
     path = tmp_path / "wide.c"
-    path.write_text(c.write(exact(12)))
+    path.write_text(c.write(exact(13)))
     assert "estimated on 1048576 random operand pairs" in run("info", str(path))
+    path.write_text(c.write(truncated(9, 4)))
+    text = run("info", str(path))
+    figures = axsim.get("trunc9_4").metrics()
+    assert f"{figures.mre_percent:.6g}" in text
+    assert "the product is p[18]" in text
 
 
 @pytest.mark.parametrize("name", ["my mult.blif", "größe.blif", "_m.blif", "t.txt", "-odd.blif", "plain"])
