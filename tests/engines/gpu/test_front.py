@@ -657,3 +657,15 @@ def test_arrays_of_two_gpus_are_refused(gpu: EmulatedRuntime, monkeypatch: pytes
     monkeypatch.setattr(arrays, "LIBRARIES", (TwoGpus(),))
     with pytest.raises(TypeError, match=r"a is a .* on GPU 1, but b is a .* on GPU 0; .* on one device"):
         axsim.matmul(on_gpu(np.ones((1, 2), np.uint8)), on_gpu(np.ones((2, 2), np.uint8)))
+
+
+@pytest.mark.usefixtures("gpu")
+def test_wide_circuits_are_for_main_memory() -> None:
+    a = on_gpu(np.full((2, 2), 300, np.int16))
+    for call in (axsim.matmul, axsim.multiply):
+        with pytest.raises(ValueError, match=r"exact12 has 12x12 bits: .* computed in main memory"):
+            call(a, a, "exact12")
+    with pytest.raises(ValueError, match="computed in main memory"):
+        axsim.prepare(a, "exact12")
+    with pytest.raises(ValueError, match="computed in main memory"):
+        axsim.matmul(on_gpu(np.ones((2, 2), np.uint8)), on_gpu(np.ones((2, 2), np.uint8)), "tiled16[L40]")
