@@ -14,8 +14,9 @@ from typing import Any
 
 from axsim.files import CACHE_VARIABLE, cache_directory, is_regular, replace_file, warn_once
 
-# Products and sums are not fused unless a source says fma: the same numbers as on the CPU.
 MOST_BYTES = 1 << 26  # of a file with one source's machine code; ours have less than a hundredth of it
+_FORM = "whole"  # of the files; those of another form have other names
+# Products and sums are not fused unless a source says fma: the same numbers as on the CPU.
 OPTIONS = ("-std=c++17", "--fmad=false")
 
 
@@ -34,14 +35,14 @@ def machine_code(cupy: Any, text: str, macros: tuple[str, ...], capability: tupl
         capability: of the current GPU, which it is for.
     """
     options = (*OPTIONS, *macros)
-    key = "\0".join((cupy.__version__, *map(str, capability), *options, text))
+    key = "\0".join((_FORM, cupy.__version__, *map(str, capability), *options, text))
     name = f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.cubin"
     cache = cache_directory()
     kept = None if cache is None else cache / "kernels" / name
     for path in (kept, _of_this_process(name)):
         if path is not None and is_regular(path, MOST_BYTES):
             return path
-    code, _ = cupy.cuda.compiler.compile_using_nvrtc(text, options)
+    code = _whole(cupy.cuda.compiler.compile_using_nvrtc(text, options)[0])
     why = "there is no home folder"
     if kept is not None:
         try:
@@ -53,6 +54,15 @@ def machine_code(cupy: Any, text: str, macros: tuple[str, ...], capability: tupl
         f"GPU kernels are compiled anew in every process: {why}; {CACHE_VARIABLE} names another folder",
     )
     return replace_file(_of_this_process(name), code)
+
+
+def _whole(code: bytes) -> bytes:
+    """What NVRTC made, of which CuPy returns all but the last byte (``getCUBIN``, ``getPTX``).
+
+    That byte is text's closing NUL, but an ELF image's own; without it the image's headers end beyond the end
+    of the file, and no driver takes it. It is a NUL there too, and one too many would harm neither.
+    """
+    return code + b"\0"
 
 
 @functools.cache

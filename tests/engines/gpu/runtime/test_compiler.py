@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ from test_nvcc import SAMPLES
 from axsim import files
 from axsim.engines.gpu.runtime import compiler
 from axsim.engines.gpu.runtime.sources import SOURCES, source_text
+from tests import nvrtc
 
 
 class RecordedCupy:
@@ -42,13 +44,13 @@ def test_code_is_compiled_once_for_text_macros_capability_and_version(folder: Pa
     cupy = RecordedCupy()
     first = compiler.machine_code(cupy, "text", ("-DA=1",), (9, 0))
     assert first.parent == folder / "kernels"
-    assert first.read_bytes() == b"code 1"
+    assert first.read_bytes() == b"code 1\0"
     assert compiler.machine_code(cupy, "text", ("-DA=1",), (9, 0)) == first
     assert cupy.calls == [("text", (*compiler.OPTIONS, "-DA=1"))]
     others = [("text2", ("-DA=1",), (9, 0)), ("text", ("-DA=2",), (9, 0)), ("text", ("-DA=1",), (8, 0))]
     assert len({first, *(compiler.machine_code(cupy, *other) for other in others)}) == 4
     cupy.__version__ = "1.2.4"
-    assert compiler.machine_code(cupy, "text", ("-DA=1",), (9, 0)).read_bytes() == b"code 5"
+    assert compiler.machine_code(cupy, "text", ("-DA=1",), (9, 0)).read_bytes() == b"code 5\0"
     assert not [path for path in first.parent.iterdir() if path.suffix != ".cubin"]
 
 
@@ -82,7 +84,7 @@ def test_what_is_no_file_of_code_is_not_opened(folder: Path, kind: str) -> None:
             path = compiler.machine_code(cupy, "text", (), (9, 0))
     else:
         assert compiler.machine_code(cupy, "text", (), (9, 0)) == path
-    assert path.read_bytes() == b"code 2"
+    assert path.read_bytes() == b"code 2\0"
 
 
 def test_a_cache_that_cannot_be_written_costs_a_compilation_in_every_process(folder: Path) -> None:
@@ -91,30 +93,73 @@ def test_a_cache_that_cannot_be_written_costs_a_compilation_in_every_process(fol
     with pytest.warns(RuntimeWarning, match=r"compiled anew in every process.*AXSIM_CACHE_DIR"):
         path = compiler.machine_code(cupy, "text", (), (9, 0))
     other = compiler.machine_code(cupy, "other text", (), (9, 0))  # and no second warning
-    assert other.read_bytes() == b"code 2"
-    assert path.read_bytes() == b"code 1"
+    assert other.read_bytes() == b"code 2\0"
+    assert path.read_bytes() == b"code 1\0"
     assert folder not in path.parents
     assert compiler.machine_code(cupy, "text", (), (9, 0)) == path
     assert len(cupy.calls) == 2
 
 
-@pytest.fixture(scope="module")
-def cupy() -> Any:
-    """CuPy, where it finds NVRTC; that needs no GPU."""
+@pytest.fixture
+def cupy(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """CuPy, where it finds NVRTC, as if there were an H100; that needs no GPU."""
     found = pytest.importorskip("cupy")
     try:
         found.cuda.compiler._get_nvrtc_version()
     except (ImportError, RuntimeError, OSError) as problem:
         pytest.skip(f"CuPy finds no NVRTC: {str(problem).splitlines()[0]}")
+    monkeypatch.setattr(
+        found.cuda.compiler, "_get_arch_for_options_for_nvrtc", lambda arch=None: ("-arch=sm_90", "cubin")
+    )
     return found
 
 
+@pytest.fixture
+def as_cupy() -> Any:
+    """NVRTC alone, which answers as CuPy does."""
+    if nvrtc.library() is None:
+        pytest.skip("NVRTC is not installed: pip install nvidia-cuda-nvrtc-cu12, or the CUDA toolkit")
+    return nvrtc.as_cupy("sm_90")
+
+
+def beyond_the_end(image: bytes) -> list[str]:
+    """The parts of a 64-bit ELF image that its headers place beyond its last byte."""
+    assert image.startswith(b"\x7fELF\x02\x01")
+    segments, sections = struct.unpack_from("<QQ", image, 32)
+    size, count, section_size, section_count = struct.unpack_from("<HHHH", image, 54)
+    parts = {
+        "program headers": segments + size * count,
+        "section headers": sections + section_size * section_count,
+    }
+    if not any(end > len(image) for end in parts.values()):
+        for i in range(section_count):
+            kind, offset, length = struct.unpack_from("<4xI16xQQ", image, sections + i * section_size)
+            parts[f"section {i}"] = 0 if kind == 8 else offset + length  # SHT_NOBITS takes no place
+        for i in range(count):
+            offset, length = struct.unpack_from("<8xQ16xQ", image, segments + i * size)
+            parts[f"segment {i}"] = offset + length
+    return [f"{part} ends at {end} of {len(image)}" for part, end in parts.items() if end > len(image)]
+
+
+def macros_of(source: str) -> tuple[str, ...]:
+    return tuple(f"-D{define}" for define in SAMPLES[source][0].split(",") if define)
+
+
 @pytest.mark.parametrize("source", sorted(path.name for path in SOURCES.glob("*.cu")))
-def test_nvrtc(cupy: Any, source: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the runtime has it compiled, as if there were an H100."""
-    monkeypatch.setattr(
-        cupy.cuda.compiler, "_get_arch_for_options_for_nvrtc", lambda arch=None: ("-arch=sm_90", "cubin")
-    )
-    macros = tuple(f"-D{define}" for define in SAMPLES[source][0].split(",") if define)
-    path = compiler.machine_code(cupy, source_text(source), macros, (9, 0))
-    assert path.read_bytes().startswith(b"\x7fELF")
+def test_files_of_code_are_whole(as_cupy: Any, source: str, folder: Path) -> None:
+    path = compiler.machine_code(as_cupy, source_text(source), macros_of(source), (9, 0))
+    assert beyond_the_end(path.read_bytes()) == []
+
+
+def test_files_of_code_are_whole_from_cupy(cupy: Any, folder: Path) -> None:
+    path = compiler.machine_code(cupy, source_text("quantize.cu"), macros_of("quantize.cu"), (9, 0))
+    assert beyond_the_end(path.read_bytes()) == []
+
+
+def test_cupy_takes_the_last_byte_away(cupy: Any, as_cupy: Any) -> None:
+    """Or else axsim need not bring it back."""
+    text = 'extern "C" __global__ void nothing() {}'
+    for place in (cupy, as_cupy):
+        code, _ = place.cuda.compiler.compile_using_nvrtc(text, compiler.OPTIONS)
+        assert beyond_the_end(code)
+        assert beyond_the_end(code + b"\0") == []
