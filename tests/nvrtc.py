@@ -63,7 +63,7 @@ def as_cupy(architecture: str) -> Any:
     CuPy takes the last byte of every image away, and adds these two options.
     """
 
-    def compile_using_nvrtc(text: str, options: tuple[str, ...]) -> tuple[bytes, None]:
+    def compile_using_nvrtc(text: str, options: tuple[str, ...], **_: Any) -> tuple[bytes, None]:
         added = f"-arch={architecture}", "--device-as-default-execution-space"
         return compiled(text, (*options, *added))[:-1], None
 

@@ -6,7 +6,6 @@ zeros. So NVRTC is called without it, and ``RawModule(path=...)`` loads what it 
 
 from __future__ import annotations
 
-import functools
 import hashlib
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -39,10 +38,11 @@ def machine_code(cupy: Any, text: str, macros: tuple[str, ...], capability: tupl
     name = f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.cubin"
     cache = cache_directory()
     kept = None if cache is None else cache / "kernels" / name
-    for path in (kept, _of_this_process(name)):
+    for path in (kept, _made_here.get(name)):
         if path is not None and is_regular(path, MOST_BYTES):
             return path
-    code = _whole(cupy.cuda.compiler.compile_using_nvrtc(text, options)[0])
+    # In memory: through a file, CuPy would make a temporary folder for it.
+    code = _whole(cupy.cuda.compiler.compile_using_nvrtc(text, options, cache_in_memory=True)[0])
     why = "there is no home folder"
     if kept is not None:
         try:
@@ -53,7 +53,7 @@ def machine_code(cupy: Any, text: str, macros: tuple[str, ...], capability: tupl
         "kernels",
         f"GPU kernels are compiled anew in every process: {why}; {CACHE_VARIABLE} names another folder",
     )
-    return replace_file(_of_this_process(name), code)
+    return _kept_here(name, code)
 
 
 def _whole(code: bytes) -> bytes:
@@ -65,10 +65,12 @@ def _whole(code: bytes) -> bytes:
     return code + b"\0"
 
 
-@functools.cache
-def _own() -> TemporaryDirectory[str]:
-    return TemporaryDirectory(prefix="axsim-kernels-")
+_folders: list[TemporaryDirectory[str]] = []  # of this process: one, once there is a file for it
+_made_here: dict[str, Path] = {}
 
 
-def _of_this_process(name: str) -> Path:
-    return Path(_own().name) / name
+def _kept_here(name: str, code: bytes) -> Path:
+    if not _folders:
+        _folders.append(TemporaryDirectory(prefix="axsim-kernels-"))
+    _made_here[name] = replace_file(Path(_folders[0].name) / name, code)
+    return _made_here[name]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,18 +29,22 @@ class RecordedCupy:
         self.calls: list[tuple[Any, ...]] = []
         self.cuda = SimpleNamespace(compiler=SimpleNamespace(compile_using_nvrtc=self.compile))
 
-    def compile(self, *call: Any) -> tuple[bytes, None]:
+    def compile(self, *call: Any, cache_in_memory: bool) -> tuple[bytes, None]:
+        assert cache_in_memory
         self.calls.append(call)
         return b"code %d" % len(self.calls), None
 
 
 @pytest.fixture
-def folder(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("AXSIM_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(files, "_warned", set())
-    of_this_process = SimpleNamespace(name=str(tmp_path_factory.mktemp("own")))
-    monkeypatch.setattr(compiler, "_own", lambda: of_this_process)
-    return tmp_path
+    folders: list[Any] = []
+    monkeypatch.setattr(compiler, "_folders", folders)
+    monkeypatch.setattr(compiler, "_made_here", {})
+    yield tmp_path
+    for own in folders:
+        own.cleanup()
 
 
 def test_code_is_compiled_once_for_text_macros_capability_and_version(folder: Path) -> None:
@@ -100,6 +107,35 @@ def test_a_cache_that_cannot_be_written_costs_a_compilation_in_every_process(fol
     assert len(cupy.calls) == 2
 
 
+def test_an_unreadable_cache_costs_a_compilation_in_every_process(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(function: Any) -> Any:
+        def call(path: Any, *args: Any, **kwargs: Any) -> Any:
+            if folder in Path(path).parents:
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return function(path, *args, **kwargs)
+
+        return call
+
+    for name in ("stat", "mkdir", "open"):  # whoever runs the tests may be allowed everything
+        monkeypatch.setattr(os, name, refused(getattr(os, name)))
+    cupy = RecordedCupy()
+    with pytest.warns(RuntimeWarning, match=r"compiled anew in every process.*Permission denied"):
+        path = compiler.machine_code(cupy, "text", (), (9, 0))
+    assert folder not in path.parents
+    assert compiler.machine_code(cupy, "text", (), (9, 0)) == path
+    assert len(cupy.calls) == 1
+
+
+def test_no_temporary_folder_is_made_that_nothing_is_put_in(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(folder / "no such folder"))
+    path = compiler.machine_code(RecordedCupy(), "text", (), (9, 0))
+    assert path.parent == folder / "kernels"
+
+
 @pytest.fixture
 def cupy(monkeypatch: pytest.MonkeyPatch) -> Any:
     """CuPy, where it finds NVRTC, as if there were an H100; that needs no GPU."""
@@ -151,7 +187,8 @@ def test_files_of_code_are_whole(as_cupy: Any, source: str, folder: Path) -> Non
     assert beyond_the_end(path.read_bytes()) == []
 
 
-def test_files_of_code_are_whole_from_cupy(cupy: Any, folder: Path) -> None:
+def test_files_of_code_are_whole_from_cupy(cupy: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(folder / "no such folder"))  # nor does CuPy make one
     path = compiler.machine_code(cupy, source_text("quantize.cu"), macros_of("quantize.cu"), (9, 0))
     assert beyond_the_end(path.read_bytes()) == []
 

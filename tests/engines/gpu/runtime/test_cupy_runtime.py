@@ -70,7 +70,7 @@ class Cupy:
             compiler=SimpleNamespace(compile_using_nvrtc=self._compile),
         )
 
-    def _compile(self, text: str, options: Any) -> tuple[bytes, None]:
+    def _compile(self, text: str, options: Any, **_: Any) -> tuple[bytes, None]:
         self.compiled += 1
         return text.encode(), None
 
