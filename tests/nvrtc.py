@@ -67,10 +67,13 @@ def as_cupy(architecture: str) -> Any:
         added = f"-arch={architecture}", "--device-as-default-execution-space"
         return compiled(text, (*options, *added))[:-1], None
 
-    return SimpleNamespace(
-        __version__="14.2.0",
-        cuda=SimpleNamespace(compiler=SimpleNamespace(compile_using_nvrtc=compile_using_nvrtc)),
+    cuda = SimpleNamespace(
+        compiler=SimpleNamespace(compile_using_nvrtc=compile_using_nvrtc),
+        nvrtc=SimpleNamespace(getVersion=version),
+        runtime=SimpleNamespace(driverGetVersion=lambda: 0),  # as CuPy says where there is no driver
+        driver=SimpleNamespace(CUDADriverError=RuntimeError),
     )
+    return SimpleNamespace(__version__="14.2.0", cuda=cuda)
 
 
 def _library() -> ctypes.CDLL:

@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from axsim.engines.gpu.runtime.compiler import machine_code
+from axsim.engines.gpu.runtime.compiler import loaded
 from axsim.engines.gpu.runtime.interface import NO_DEFINES, Device, Host
 from axsim.engines.gpu.runtime.sources import source_text
 from axsim.errors import GpuUnavailableError
@@ -93,8 +93,15 @@ class CupyRuntime:
             if variant not in self._modules:
                 self._refuse_while_capturing("a kernel must be compiled")
                 macros = tuple(f"-D{macro}={value}" for macro, value in variant[1])
-                code = machine_code(self.xp, source_text(source), macros, self.device.capability)
-                self._modules[variant] = self.xp.RawModule(path=str(code))
+
+                def load(path: Path) -> Any:
+                    module = self.xp.RawModule(path=str(path))
+                    module.get_function(name)  # until then the driver has seen nothing of the file
+                    return module
+
+                self._modules[variant] = loaded(
+                    self.xp, source_text(source), macros, self.device.capability, load
+                )
             self._kernels[key] = CupyKernel(self._modules[variant].get_function(name))
         return self._kernels[key]
 

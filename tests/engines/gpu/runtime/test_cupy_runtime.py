@@ -18,6 +18,10 @@ class Owner:
     """What a constant is kept with."""
 
 
+class RefusedError(RuntimeError):
+    """CuPy's ``CUDADriverError``."""
+
+
 class Stream:
     capturing = False
     waits = 0
@@ -68,6 +72,8 @@ class Cupy:
             runtime=calls,
             get_current_stream=lambda: self.stream,
             compiler=SimpleNamespace(compile_using_nvrtc=self._compile),
+            nvrtc=SimpleNamespace(getVersion=lambda: (13, 0)),
+            driver=SimpleNamespace(CUDADriverError=RefusedError),
         )
 
     def _compile(self, text: str, options: Any, **_: Any) -> tuple[bytes, None]:
@@ -76,7 +82,13 @@ class Cupy:
 
     def RawModule(self, path: str) -> Any:  # noqa: N802, CuPy's name
         self.paths.append(path)
-        return SimpleNamespace(get_function=lambda name: self.function)
+
+        def get_function(name: str) -> Function:
+            if Path(path).read_bytes().startswith(b"damaged"):
+                raise RefusedError("CUDA_ERROR_INVALID_IMAGE: device kernel image is invalid")
+            return self.function
+
+        return SimpleNamespace(get_function=get_function)
 
     def asarray(self, array: Any, order: str) -> Any:
         return np.array(array, order=order)  # type: ignore[call-overload]
@@ -109,6 +121,24 @@ def test_a_kernel_is_compiled_and_loaded_once(cupy: Cupy, runtime: CupyRuntime) 
     assert "#include" not in Path(cupy.paths[0]).read_text(encoding="utf-8")
     runtime.kernel("quantize.cu", "quantise", {"FLOAT": "double"})
     assert (cupy.compiled, len(cupy.paths)) == (2, 2)
+
+
+def test_a_file_that_does_not_load_is_made_again_once(
+    cupy: Cupy, runtime: CupyRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime.kernel("quantize.cu", "parameters")
+    Path(cupy.paths[0]).write_bytes(b"damaged")
+    again = CupyRuntime(cupy, 0)  # as in another process
+    again.kernel("quantize.cu", "parameters")
+    assert cupy.compiled == 2
+    assert cupy.paths == [cupy.paths[0]] * 3
+    CupyRuntime(cupy, 0).kernel("quantize.cu", "parameters")
+    assert cupy.compiled == 2  # what was made again is kept
+    Path(cupy.paths[0]).write_bytes(b"damaged")
+    monkeypatch.setattr(cupy.cuda.compiler, "compile_using_nvrtc", lambda *_, **__: (b"damaged too", None))
+    with pytest.raises(RefusedError, match="INVALID_IMAGE"):
+        CupyRuntime(cupy, 0).kernel("quantize.cu", "parameters")
+    assert cupy.paths == [cupy.paths[0]] * 6
 
 
 def test_shared_memory_is_opted_in_for(cupy: Cupy, runtime: CupyRuntime) -> None:
