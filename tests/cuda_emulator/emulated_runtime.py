@@ -8,18 +8,20 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Hashable, Mapping
-from functools import cache
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import finalize
 
 import numpy as np
 
+from axsim.engines.gpu.runtime.constants import Constants
 from axsim.engines.gpu.runtime.interface import NO_DEFINES, Device, Host
 from axsim.engines.gpu.runtime.sources import source_text
-from tests.cuda_emulator.device_arrays import DeviceArray, EmulatedCupy, HostWaitsError, on_device
+from tests.cuda_emulator.device_arrays import POISON, DeviceArray, EmulatedCupy, HostWaitsError, on_device
 
 HERE = Path(__file__).parent
 MAX_THREADS = 1024
@@ -100,7 +102,9 @@ class EmulatedRuntime:
         self._random = np.random.default_rng(seed)
         self._libraries: dict[Hashable, Library] = {}
         self._kernels: dict[Hashable, EmulatedKernel] = {}
-        self._constants: WeakKeyDictionary[Any, dict[Hashable, Any]] = WeakKeyDictionary()
+        self._memory = Memory()
+        self._constants = Constants(self._place, self.capturing, lambda: None)
+        self._graph: list[Callable[[], None]] = []
 
     def on(self, device: Device) -> EmulatedRuntime:
         """Another GPU, with the kernels that are compiled already."""
@@ -132,13 +136,30 @@ class EmulatedRuntime:
         out[...] = left.astype(np.float32) @ right.T.astype(np.float32)
 
     def constant(self, host: Host, owner: object, key: Hashable = None) -> Any:
-        of_owner = self._constants.setdefault(owner, {})
-        if key not in of_owner:
-            self._refuse_while_capturing("a constant is copied to the device")
-            array = on_device(np.array(host() if callable(host) else host, order="C"))
-            array.flags.writeable = False
-            of_owner[key] = array
-        return of_owner[key]
+        return self._constants.get(host, owner, key)
+
+    def _place(self, host: Host) -> Any:
+        self._refuse_while_capturing("a constant is copied to the device")
+        array = on_device(self._memory.copy(np.array(host() if callable(host) else host, order="C")))
+        array.flags.writeable = False
+        return array
+
+    @contextmanager
+    def capture(self) -> Iterator[list[Callable[[], None]]]:
+        """Within it the stream is captured: launches of kernels come into the list, to be called again.
+
+        A launch knows constants by their addresses alone, as a CUDA graph does, and keeps all other arrays.
+        """
+        self.capturing_now, self._graph = True, []
+        try:
+            yield self._graph
+        finally:
+            self.capturing_now = False
+
+    def launched(self, launch: Callable[[tuple[Any, ...]], None], args: tuple[Any, ...]) -> None:
+        """Note a launch of a kernel, if the stream is captured."""
+        if self.capturing_now:
+            self._graph.append(partial(launch, tuple(map(self._memory.by_address, args))))
 
     def next_seed(self) -> int:
         """A new order of threads for every launch."""
@@ -147,6 +168,35 @@ class EmulatedRuntime:
     def _refuse_while_capturing(self, what: str) -> None:
         if self.capturing_now:
             raise HostWaitsError(f"{what} while the stream is captured; the first call must do that")
+
+
+class Memory:
+    """The device's memory for constants: what is freed is overwritten, and given to nobody again."""
+
+    def __init__(self) -> None:
+        self._blocks: list[Any] = []  # never less: a graph may read from any of them
+
+    def copy(self, host: np.ndarray) -> np.ndarray:
+        """The array in a block of its own, which is freed with the last view of it."""
+        block = np.empty(max(host.nbytes, 1), np.uint8)
+        self._blocks.append(block)
+        owner = (ctypes.c_ubyte * block.size).from_address(block.ctypes.data)
+        finalize(owner, block.fill, POISON).atexit = False
+        array = np.frombuffer(owner, np.uint8)[: host.nbytes].view(host.dtype).reshape(host.shape)
+        array[...] = host
+        return array
+
+    def by_address(self, arg: Any) -> Any:
+        """An array in one of the blocks as one that does not keep it from being freed."""
+        if not isinstance(arg, DeviceArray):
+            return arg
+        address = arg.__array_interface__["data"][0]
+        if not any(0 <= address - block.ctypes.data < block.size for block in self._blocks):
+            return arg
+        memory = (ctypes.c_ubyte * arg.nbytes).from_address(address)
+        array = on_device(np.frombuffer(memory, arg.dtype).reshape(arg.shape))
+        array.flags.writeable = False
+        return array
 
 
 class EmulatedKernel:
@@ -169,6 +219,7 @@ class EmulatedKernel:
         shared: int = 0,
     ) -> None:
         device = self._runtime.device
+        self._runtime.launched(lambda args: self(grid, block, args, shared=shared), args)
         self._check_launch(grid, block, shared)
         if len(args) != len(self._parameters):
             raise EmulatorError(f"{self.name} takes {len(self._parameters)} arguments, got {len(args)}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -598,6 +600,42 @@ def test_what_must_be_looked_at_is_refused_in_a_capture(gpu: EmulatedRuntime, ca
     x = on_gpu(np.ones(3))
     with pytest.raises(ValueError, match=r"x cannot be looked at for NaN and infinity while"):
         captured(lambda: quantize(x, QuantParams(0.5, 3, 0, 255)))
+
+
+def drawn_owner(kind: str) -> Any:
+    """A multiplier or a quantisation that nobody else holds."""
+    if kind == "multiplier":
+        values = np.random.default_rng(5).integers(0, 2**16, (256, 256))
+        return Multiplier(
+            "mortal", 8, 8, False, simulate=lambda: axsim.tables.ProductTable.from_array(values, False)
+        )
+    return QuantParams(0.125, 7, 0, 255)
+
+
+@pytest.mark.parametrize("kind", ["multiplier", "quantisation"])
+def test_what_a_capture_saw_outlives_its_owner(gpu: EmulatedRuntime, kind: str) -> None:
+    """As when a network is captured, and what made it is dropped: replays read the same constants."""
+    owner, given = drawn_owner(kind), QuantParams(0.5, 3, 0, 255)
+    a, b = (on_gpu(floats(i, shape, np.float32, "any")) for i, shape in enumerate(((4, 9), (9, 3))))
+
+    def call(owner: Any) -> Any:
+        if kind == "multiplier":
+            return axsim.matmul(a, b, owner, a_quant=given, b_quant=given)
+        return axsim.matmul(a, b, "L40", a_quant=owner, b_quant=owner)
+
+    call(owner)
+    with gpu.capture() as graph:
+        result = call(owner)
+    expected = gpu.xp.asnumpy(result)
+    died = weakref.ref(owner)
+    del owner
+    gc.collect()
+    assert died() is None
+    call(drawn_owner(kind))  # lets go of what nobody needs any more
+    result[...] = 77
+    for launch in graph:
+        launch()
+    assert np.array_equal(gpu.xp.asnumpy(result), expected)
 
 
 # --- quantisation of its own ------------------------------------------------------------------------------

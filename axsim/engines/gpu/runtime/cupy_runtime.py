@@ -12,11 +12,11 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from axsim.engines.gpu.runtime.compiler import loaded
+from axsim.engines.gpu.runtime.constants import Constants
 from axsim.engines.gpu.runtime.interface import NO_DEFINES, Device, Host
 from axsim.engines.gpu.runtime.sources import source_text
 from axsim.errors import GpuUnavailableError
@@ -73,7 +73,7 @@ class CupyRuntime:
         self.device = _describe(cupy.cuda.runtime, index)
         self._kernels: dict[Hashable, CupyKernel] = {}
         self._modules: dict[Hashable, Any] = {}
-        self._constants: WeakKeyDictionary[Any, dict[Hashable, Any]] = WeakKeyDictionary()
+        self._constants = Constants(self._place, self.capturing, lambda: cupy.cuda.Device().synchronize())
 
     def versions(self) -> str:
         """Of CuPy, of the CUDA libraries that it uses, and the newest CUDA that the driver knows."""
@@ -167,13 +167,14 @@ class CupyRuntime:
         return copy
 
     def constant(self, host: Host, owner: object, key: Hashable = None) -> Any:
-        of_owner = self._constants.setdefault(owner, {})
-        if key not in of_owner:
-            self._refuse_while_capturing("a table must be copied to the GPU")
-            of_owner[key] = self.xp.asarray(host() if callable(host) else host, order="C")
-            # Other streams will read it too.
-            self.xp.cuda.get_current_stream().synchronize()
-        return of_owner[key]
+        return self._constants.get(host, owner, key)
+
+    def _place(self, host: Host) -> Any:
+        self._refuse_while_capturing("a table must be copied to the GPU")
+        array = self.xp.asarray(host() if callable(host) else host, order="C")
+        # Other streams will read it too.
+        self.xp.cuda.get_current_stream().synchronize()
+        return array
 
     def _refuse_while_capturing(self, what: str) -> None:
         if self.capturing():

@@ -90,5 +90,6 @@ class Runtime(Protocol):
     def constant(self, host: Host, owner: object, key: Hashable = None) -> Any:
         """A device copy of a read-only array, or of what a function returns; made once for owner and key.
 
-        It is kept while ``owner`` lives, to which weak references must be possible.
+        It is kept while ``owner`` lives, to which weak references must be possible, and for good if a call
+        that was captured into a CUDA graph saw it.
         """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -54,6 +56,7 @@ class Cupy:
     def __init__(self) -> None:
         self.stream, self.function, self.compiled = Stream(), Function(), 0
         self.paths: list[str] = []
+        self.device_waits = 0
         attributes = {
             "MultiProcessorCount": 132,
             "MaxSharedMemoryPerBlockOptin": 227 * KIB,
@@ -71,6 +74,7 @@ class Cupy:
         self.cuda = SimpleNamespace(
             runtime=calls,
             get_current_stream=lambda: self.stream,
+            Device=lambda: SimpleNamespace(synchronize=self._wait),
             compiler=SimpleNamespace(compile_using_nvrtc=self._compile),
             nvrtc=SimpleNamespace(getVersion=lambda: (13, 0)),
             driver=SimpleNamespace(CUDADriverError=RefusedError),
@@ -79,6 +83,9 @@ class Cupy:
     def _compile(self, text: str, options: Any, **_: Any) -> tuple[bytes, None]:
         self.compiled += 1
         return text.encode(), None
+
+    def _wait(self) -> None:
+        self.device_waits += 1
 
     def RawModule(self, path: str) -> Any:  # noqa: N802, CuPy's name
         self.paths.append(path)
@@ -165,6 +172,19 @@ def test_constants_are_there_for_all_streams(cupy: Cupy, runtime: CupyRuntime) -
     assert (len(made), cupy.stream.waits) == (1, 1)
     runtime.constant(np.arange(3), owner, "other")
     assert cupy.stream.waits == 2
+    assert cupy.device_waits == 0
+
+
+def test_a_dead_owners_constants_are_freed_after_all_streams(cupy: Cupy, runtime: CupyRuntime) -> None:
+    owner, other = Owner(), Owner()
+    first = weakref.ref(runtime.constant(np.arange(3), owner, "key"))
+    del owner
+    gc.collect()
+    assert first() is not None
+    runtime.constant(np.arange(3), other, "key")
+    assert cupy.device_waits == 1
+    gc.collect()
+    assert first() is None
 
 
 def test_a_capture_before_the_first_call_is_refused(cupy: Cupy, runtime: CupyRuntime) -> None:
