@@ -102,10 +102,13 @@ class Run:
         begin = self.now()
         try:
             work, times = self.timed(case)
-        except Exception as problem:  # whatever it is: the GPU may be there for this run only
-            self.failed[case.name] = f"{type(problem).__name__}: {problem}"
+        except Exception as error:  # whatever it is: the GPU may be there for this run only
+            self.failed[case.name] = f"{type(error).__name__}: {error}"
             print(f"FAILED {case.name}: {self.failed[case.name]}", flush=True)
             return
+        for what, problem in work.not_captured.items():
+            self.failed[f"{case.name}, {what}"] = problem
+            print(f"FAILED {case.name}, {what}: {problem}", flush=True)
         rows = rows_of(case, work, times, self.sizes.full)
         self.rows += rows
         self.details[case.name] = {

@@ -6,6 +6,7 @@ import itertools
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +74,11 @@ class Gpu:
             stream.begin_capture()
             try:
                 result = call()
-            finally:
-                graph = stream.end_capture()
+            except BaseException:
+                with suppress(RuntimeError):  # the capture is broken; what broke it is the news
+                    stream.end_capture()
+                raise
+            graph = stream.end_capture()
 
         def replay() -> object:
             graph.launch()

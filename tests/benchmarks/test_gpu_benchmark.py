@@ -176,6 +176,25 @@ def test_what_is_wrong_is_not_timed(gpu: FakeGpu, tmp_path: Path, capsys: pytest
     assert all(size >= 4 * 12 * 12 for size in gpu.poisoned)
 
 
+def test_a_call_that_cannot_be_captured_costs_no_others_times(gpu: FakeGpu, tmp_path: Path) -> None:
+    captures = itertools.count()
+    graph = gpu.graph
+
+    def second_fails(call: Callable[[], object]) -> Callable[[], object]:
+        if next(captures) == 1:
+            raise NotImplementedError("this cannot be captured")
+        return graph(call)
+
+    gpu.graph = second_fails  # type: ignore[method-assign]
+    run = benchmark.Run(gpu, TINY, tmp_path)
+    with patch.object(benchmark, "measure", called_once), patch.object(benchmark, "rates", lambda *_: RATES):
+        run.all(benchmark.chosen(cases(TINY), ["latency"]), 1000)
+    reason = "NotImplementedError: this cannot be captured"
+    assert run.failed == {"latency, 8^3, mul8u_1446 factored, graph": reason}
+    calls = {"mul8u_L40 gather", "mul8u_1446 factored", "axfpm"}
+    assert {row["what"] for row in run.rows} == calls | {"mul8u_L40 gather, graph", "axfpm, graph"}
+
+
 @pytest.mark.parametrize(
     "name", [case.name for case in unlike_cases() if "mul8u" not in case.name or "L40" in case.name]
 )

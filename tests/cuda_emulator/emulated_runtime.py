@@ -20,14 +20,17 @@ import numpy as np
 
 from axsim.engines.gpu.runtime.constants import Constants
 from axsim.engines.gpu.runtime.interface import NO_DEFINES, Device, Host
+from axsim.engines.gpu.runtime.products import Products
 from axsim.engines.gpu.runtime.sources import source_text
 from tests.cuda_emulator.device_arrays import POISON, DeviceArray, EmulatedCupy, HostWaitsError, on_device
+from tests.cuda_emulator.emulated_cublas import EmulatedCublas
 
 HERE = Path(__file__).parent
 MAX_THREADS = 1024
 MAX_BLOCK = (1024, 1024, 64)
 MAX_GRID = (2**31 - 1, 65535, 65535)
 STATIC_SHARED = 48 << 10
+STREAM, WORKSPACE = 0x57EA, 1 << 10
 
 TURING = Device("emulated T4", (7, 5), 40, 64 << 10, 64 << 10, 4 << 20, 1.59e9)
 AMPERE = Device("emulated A100", (8, 0), 108, 163 << 10, 164 << 10, 40 << 20, 1.41e9)
@@ -102,6 +105,14 @@ class EmulatedRuntime:
         self._random = np.random.default_rng(seed)
         self._libraries: dict[Hashable, Library] = {}
         self._kernels: dict[Hashable, EmulatedKernel] = {}
+        self.cublas = EmulatedCublas(self.capturing)
+        self._products = Products(
+            self.xp,
+            lambda: self.cublas,
+            lambda: STREAM,
+            lambda: self._refuse_while_capturing("cuBLAS is set up"),
+            WORKSPACE,
+        )
         self._memory = Memory()
         self._constants = Constants(self._place, self.capturing, lambda: None)
         self._graph: list[Callable[[], None]] = []
@@ -126,14 +137,10 @@ class EmulatedRuntime:
         return self.capturing_now
 
     def int8_products(self, left: Any, right: Any, out: Any) -> None:
-        _check_product(left, right, out, np.int8, np.int32)
-        if left.shape[1] % 16:
-            raise ValueError(f"K is {left.shape[1]}, expected a multiple of 16")
-        out[...] = left.astype(np.int32) @ right.T.astype(np.int32)
+        self._products.int8(left, right, out)
 
     def half_products(self, left: Any, right: Any, out: Any) -> None:
-        _check_product(left, right, out, np.float16, np.float32)
-        out[...] = left.astype(np.float32) @ right.T.astype(np.float32)
+        self._products.half(left, right, out)
 
     def constant(self, host: Host, owner: object, key: Hashable = None) -> Any:
         return self._constants.get(host, owner, key)
@@ -315,17 +322,6 @@ def _allocation(array: Any) -> int:
     while isinstance(array.base, np.ndarray):
         array = array.base
     return int(array.__array_interface__["data"][0])
-
-
-def _check_product(left: Any, right: Any, out: Any, operand: Any, result: Any) -> None:
-    (m, k), (n, k2) = left.shape, right.shape
-    if k != k2 or out.shape != (m, n):
-        raise ValueError(f"shapes {left.shape}, {right.shape}, {out.shape}: expected (M, K), (N, K), (M, N)")
-    for name, array, dtype in (("left", left, operand), ("right", right, operand), ("out", out, result)):
-        if not isinstance(array, DeviceArray) or array.dtype != dtype or not array.flags.c_contiguous:
-            raise TypeError(
-                f"{name} is {array.dtype}, expected a C-contiguous device array of {np.dtype(dtype)}"
-            )
 
 
 def _culprit(machine: ctypes.CDLL) -> str:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import sys
 import weakref
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from axsim.engines.gpu.runtime.cupy_runtime import CupyRuntime
+from tests.cuda_emulator.device_arrays import EmulatedCupy, on_device
+from tests.cuda_emulator.emulated_cublas import EmulatedCublas
 
 KIB = 1 << 10
 
@@ -26,7 +30,7 @@ class RefusedError(RuntimeError):
 
 class Stream:
     capturing = False
-    waits = 0
+    waits = ptr = 0
 
     def is_capturing(self) -> bool:
         return self.capturing
@@ -199,3 +203,41 @@ def test_a_capture_before_the_first_call_is_refused(cupy: Cupy, runtime: CupyRun
         runtime.constant(np.arange(3), owner, "new")
     with pytest.raises(RuntimeError, match=r"a kernel must be compiled .* make the call once before"):
         runtime.kernel("quantize.cu", "extremes", {"FLOAT": "double"})
+
+
+def test_products_do_not_pass_through_cupy(
+    cupy: Cupy, runtime: CupyRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It refuses every product while its stream is captured."""
+
+    def refuse_captures(*_: Any) -> None:
+        if cupy.stream.capturing:
+            raise NotImplementedError("calling cuBLAS API during stream capture is currently unsupported")
+
+    of_cupy = ModuleType("cupy_backends.cuda.libs.cublas")
+    of_cupy.__file__ = "the module's file"
+    of_cupy.gemmEx = of_cupy.setStream = refuse_captures  # type: ignore[attr-defined]
+    libraries = ModuleType("cupy_backends.cuda.libs")
+    libraries.cublas = of_cupy  # type: ignore[attr-defined]
+    parents = {name: ModuleType(name) for name in ("cupy_backends", "cupy_backends.cuda")}
+    for name, module in (parents | {libraries.__name__: libraries, of_cupy.__name__: of_cupy}).items():
+        monkeypatch.setitem(sys.modules, name, module)
+    cublas = EmulatedCublas(lambda: cupy.stream.capturing)
+    monkeypatch.setattr(ctypes, "CDLL", {of_cupy.__file__: cublas}.__getitem__)
+    arrays = EmulatedCupy(lambda: cupy.stream.capturing)
+    for name in ("empty", "zeros"):
+        monkeypatch.setattr(cupy, name, getattr(arrays, name), raising=False)
+
+    left, right = (on_device(np.full((32, 16), value, np.int8)) for value in (2, 3))
+    out, sums = on_device(np.empty((32, 32), np.int32)), np.full((32, 32), 2 * 3 * 16)
+    cupy.stream.capturing = True
+    with pytest.raises(RuntimeError, match=r"cuBLAS must be set up .* make the call once before"):
+        runtime.int8_products(left, right, out)
+    cupy.stream.capturing = False
+    runtime.int8_products(left, right, out)
+    assert np.array_equal(out.view(np.ndarray), sums)
+    out[...] = 77
+    cupy.stream.capturing, cupy.stream.ptr = True, 4242
+    runtime.int8_products(left, right, out)
+    assert np.array_equal(out.view(np.ndarray), sums)
+    assert cublas.streams == [0, 4242]
