@@ -527,6 +527,24 @@ def check_graph(place: Place, kind: Kind, operation: str) -> None:
         assert_same(kind, result, on_cpu(operation, values), f"{kind.name}, {operation}, replayed graph")
 
 
+def check_record_stream(place: Place, kind: Kind, operation: str) -> None:
+    """A result that a busy side stream still reads when it is dropped: torch keeps its memory till then."""
+    torch, (operands, call) = kind.torch, operations()[operation]  # type: ignore[attr-defined]
+    result = call(*(kind.array(x) for x in operands), **engine_for(operation))
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        kind.delay()
+        copy = result.clone()
+    result.record_stream(side)
+    shape, dtype = result.shape, result.dtype
+    del result
+    garbage = [torch.empty(shape, dtype=dtype, device="cuda").fill_(77) for _ in range(8)]
+    side.synchronize()
+    assert len(garbage) == 8
+    assert_same(kind, copy, on_cpu(operation, operands), f"{kind.name}, {operation}, on a side stream")
+
+
 def check_threads(place: Place, kind: Kind) -> None:
     """Several Python threads at once, each on a stream of its own, with operands of its own."""
     todo = [(name, seed) for seed in range(4) for name in operations()]

@@ -159,6 +159,13 @@ def test_streams(place: Place, kind: Kind, operation: str) -> None:
 
 
 @pytest.mark.parametrize("operation", checks.operations())
+def test_results_on_a_side_stream(place: Place, kind: Kind, operation: str) -> None:
+    if kind.name != "torch":
+        pytest.skip("CuPy keeps no record of the streams that use an array")
+    checks.check_record_stream(place, kind, operation)
+
+
+@pytest.mark.parametrize("operation", checks.operations())
 def test_graphs(place: Place, kind: Kind, operation: str) -> None:
     checks.check_graph(place, kind, operation)
 
