@@ -56,6 +56,7 @@ def machine() -> dict[str, Any]:
             "cuda_driver": cuda.runtime.driverGetVersion(),
             **packages(),
         }
+        found["gpu"]["float16_products_are_exact"] = runtime.half_is_exact()
         free, total = cuda.runtime.memGetInfo()
         found["gpu"] |= {"memory_bytes": total, "free_bytes": free}
     return found

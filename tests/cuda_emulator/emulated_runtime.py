@@ -35,7 +35,11 @@ STREAM, WORKSPACE = 0x57EA, 1 << 10
 TURING = Device("emulated T4", (7, 5), 40, 64 << 10, 64 << 10, 4 << 20, 1.59e9)
 AMPERE = Device("emulated A100", (8, 0), 108, 163 << 10, 164 << 10, 40 << 20, 1.41e9)
 GAMING = Device("emulated RTX 3080", (8, 6), 68, 99 << 10, 100 << 10, 5 << 20, 1.71e9)
+ADA = Device("emulated RTX 4090", (8, 9), 128, 99 << 10, 100 << 10, 72 << 20, 2.52e9)
 HOPPER = Device("emulated H100", (9, 0), 132, 227 << 10, 228 << 10, 50 << 20, 1.98e9)
+BLACKWELL = Device("emulated B200", (10, 0), 148, 227 << 10, 228 << 10, 126 << 20, 1.965e9)
+GEFORCE = Device("emulated RTX 5090", (12, 0), 170, 99 << 10, 100 << 10, 96 << 20, 2.407e9)
+DEVICES = (TURING, AMPERE, GAMING, ADA, HOPPER, BLACKWELL, GEFORCE)
 
 _FLAGS = (
     "-std=c++17", "-O1", "-g1", "-fPIC", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off",
@@ -94,6 +98,7 @@ class EmulatedRuntime:
         capturing_now: set it to try a call as if the stream were captured: compiling, copies from and to the
             host and new constants raise then.
         launches: names of the kernels launched, in order.
+        carveouts: by kernel, what share of memory it last preferred for shared memory.
     """
 
     def __init__(self, builds: Path, device: Device = HOPPER, seed: int = 0) -> None:
@@ -101,6 +106,7 @@ class EmulatedRuntime:
         self.device = device
         self.capturing_now = False
         self.launches: list[str] = []
+        self.carveouts: dict[str, int | None] = {}
         self.xp = EmulatedCupy(self.capturing)
         self._random = np.random.default_rng(seed)
         self._libraries: dict[Hashable, Library] = {}
@@ -141,6 +147,9 @@ class EmulatedRuntime:
 
     def half_products(self, left: Any, right: Any, out: Any) -> None:
         self._products.half(left, right, out)
+
+    def half_is_exact(self) -> bool:
+        return self._products.half_is_exact()
 
     def constant(self, host: Host, owner: object, key: Hashable = None) -> Any:
         return self._constants.get(host, owner, key)
@@ -224,9 +233,11 @@ class EmulatedKernel:
         args: tuple[Any, ...],
         *,
         shared: int = 0,
+        carveout: int | None = None,
     ) -> None:
         device = self._runtime.device
         self._runtime.launched(lambda args: self(grid, block, args, shared=shared), args)
+        self._runtime.carveouts[self.name] = carveout
         self._check_launch(grid, block, shared)
         if len(args) != len(self._parameters):
             raise EmulatorError(f"{self.name} takes {len(self._parameters)} arguments, got {len(args)}")

@@ -422,6 +422,25 @@ def test_plans(gpu: EmulatedRuntime) -> None:
     assert axsim.explain(large, large, wide).choice == "gather"
 
 
+def test_float16_is_not_used_where_its_sums_are_not_exact(
+    gpu: EmulatedRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = gpu.on(gpu.device)
+    monkeypatch.setattr(other, "half_is_exact", lambda: False)
+    monkeypatch.setattr(other, "half_products", None)
+    seconds = {"gather": 3.0, "int8": 2.0, "float16": 1.0}
+    monkeypatch.setattr(planner, "predict", lambda engine, *_: seconds[engine])
+    a, b = integers(1, (40, 50), np.uint8), integers(2, (50, 40), np.uint8)
+    large = on_gpu(np.zeros((2048, 2048), np.uint8))
+    assert axsim.explain(large, large, "JQQ").choice == "factored float16"
+    with using(other):
+        plan = axsim.explain(large, large, "JQQ")
+        assert plan.choice == "factored int8"
+        assert "not exact up to 2**24" in plan.candidates[2].note
+        got = axsim.matmul(on_gpu(a), on_gpu(b), "JQQ", engine="factored")
+    assert same(gpu, got, axsim.matmul(a, b, "JQQ"))
+
+
 WIDE = axsim.tables.ProductTable.from_function(lambda a, b: 16 * a * b + b * b // 9, 8, 8)
 
 

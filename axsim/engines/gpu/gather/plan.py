@@ -24,7 +24,11 @@ _STATIC_BYTES = 1 << 10
 _SLOTS = 32  # rows that the threads of a block take side by side in gather_columns.cu
 _TABLE_RUN = 4
 
-_L2_BYTES = 24.0  # a multiprocessor reads from the second-level cache in a cycle
+# A multiprocessor reads so many bytes from the second-level cache in a cycle while all of them do; by compute
+# capability, for a T4, an A100, an RTX 3080 and 4090, an H100, a B200 and an RTX 5090.
+_L2_BYTES = {
+    (7, 5): 20.0, (8, 0): 24.0, (8, 6): 16.0, (8, 9): 13.0, (9, 0): 24.0, (10, 0): 20.0, (12, 0): 13.0,
+}  # fmt: skip
 _OUT_BYTES = 12.0  # ... and writes
 _ATOMICS = 4.0  # additions to outputs in a cycle
 _TERM_CYCLES = 60.0  # a barrier, and what is not hidden behind it
@@ -146,7 +150,7 @@ def _columns(device: Device, work: Sums, stream_left: bool) -> Iterator[Variant]
                     continue
                 # 128 bytes a cycle: entries and staged operands; stores of the fill.
                 look_up = rows * 17 / 16 + 256
-                read = 256 if table_shared else _BUFFER_BYTES / _L2_BYTES
+                read = 256 if table_shared else _BUFFER_BYTES / _l2_bytes(device)
                 apart = table_shared or buffers == 1
                 term = (look_up + read if apart else max(look_up, read)) + _TERM_CYCLES * (3 - buffers)
                 for splits, piece, tiles, cycles in _splits(
@@ -195,10 +199,14 @@ def _splits(
         outputs = rows * lanes * (1 / _ATOMICS if splits > 1 else work.out_bytes / _OUT_BYTES)
         tiles = whole * splits
         waves = _pieces(tiles, device.multiprocessors)
-        cycles = waves * (piece * term_cycles + outputs) + table_shared * TABLE_BYTES / _L2_BYTES
+        cycles = waves * (piece * term_cycles + outputs) + table_shared * TABLE_BYTES / _l2_bytes(device)
         if splits > 1:
             cycles *= _SPLIT_MARGIN
         yield splits, piece, tiles, cycles
+
+
+def _l2_bytes(device: Device) -> float:
+    return _L2_BYTES.get(device.capability, min(_L2_BYTES.values()))
 
 
 def _pieces(count: int, size: int) -> int:

@@ -117,6 +117,9 @@ class CupyRuntime:
     def half_products(self, left: Any, right: Any, out: Any) -> None:
         self._products.half(left, right, out)
 
+    def half_is_exact(self) -> bool:
+        return self._products.half_is_exact()
+
     def constant(self, host: Host, owner: object, key: Hashable = None) -> Any:
         return self._constants.get(host, owner, key)
 
@@ -141,6 +144,7 @@ class CupyKernel:
     def __init__(self, function: Any) -> None:
         self._function = function
         self._opted_in = 0
+        self._carveout: int | None = None
 
     def __call__(
         self,
@@ -149,7 +153,10 @@ class CupyKernel:
         args: tuple[Any, ...],
         *,
         shared: int = 0,
+        carveout: int | None = None,
     ) -> None:
+        if carveout != self._carveout:
+            self._function.preferred_shared_memory_carveout = self._carveout = carveout
         if shared > self._opted_in:  # beyond 48 KiB, static and dynamic, the driver wants to be told
             self._function.max_dynamic_shared_size_bytes = self._opted_in = shared
         self._function(grid, block, args, shared_mem=shared)

@@ -9,12 +9,13 @@ belongs to one stream, or to one graph, and to nobody else at the same time.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from ctypes import byref, c_int, c_size_t, c_void_p
 from threading import Lock
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from axsim.errors import GpuUnavailableError
 
@@ -24,6 +25,8 @@ _INT8, _INT32, _FLOAT16, _FLOAT32 = 3, 10, 2, 0
 _COMPUTE_INT32, _COMPUTE_FLOAT32 = 72, 68
 _DEFAULT_ALGORITHM = -1
 _MOST = 2**31 - 1
+
+Integers = NDArray[np.int64]
 
 
 def linked_cublas() -> ctypes.CDLL:
@@ -67,6 +70,7 @@ class Products:
         self._workspace = workspace
         self._library: Any = None
         self._handle = c_void_p()
+        self._half_is_exact: bool | None = None
         # A handle's stream and workspace hold until they are set again.
         self._lock = Lock()
 
@@ -90,6 +94,19 @@ class Products:
         """As ``Runtime.half_products``."""
         _check((left, "float16"), (right, "float16"), (out, "float32"))
         self._product(left, right, out, _FLOAT16, _FLOAT32, _COMPUTE_FLOAT32)
+
+    def half_is_exact(self) -> bool:
+        """As ``Runtime.half_is_exact``."""
+        if self._half_is_exact is None:
+            self._set_up()
+            self._half_is_exact = all(self._half_is_right(*sides) for sides in adversaries())
+        return self._half_is_exact
+
+    def _half_is_right(self, left: Integers, right: Integers) -> bool:
+        out = self.xp.empty((len(left), len(right)), np.float32)
+        a, b = (self.xp.asarray(side.astype(np.float16)) for side in (left, right))
+        self.half(a, b, out)
+        return np.array_equal(self.xp.asnumpy(out), left @ right.T)
 
     def _product(
         self, left: Any, right: Any, out: Any, operand_type: int, out_type: int, compute_type: int
@@ -158,6 +175,27 @@ class Products:
         copy = self.xp.zeros((rows, *array.shape[1:]), array.dtype)
         copy[: len(array)] = array
         return copy
+
+
+def adversaries() -> Iterator[tuple[Integers, Integers]]:
+    """Operands (M, K) and (N, K) whose products' magnitudes add up to 2**24 or little less, units among them.
+
+    A sum that has dropped its last bit anywhere on its way is wrong then. The large products stand first,
+    last and scattered, so that the units are added to a sum that is near the limit already, or meet large
+    products within one instruction.
+    """
+    random = np.random.default_rng(0)
+    for depth, large, count in ((64, 2047, 4), (4096, 2047, 4), (8192, 63, 4096), (512, 255, 256)):
+        partner = {2047: 2047, 63: 65, 255: 257}[large]
+        units = min(depth - count, 2**24 - count * large * partner) - 1  # an odd number of odd products
+        sizes = np.zeros((2, depth), np.int64)
+        sizes[:, :count] = [[large], [partner]]
+        sizes[:, count : count + units] = 1
+        for order in (np.arange(depth), np.arange(depth)[::-1], random.permutation(depth)):
+            left, right = (random.choice([-1, 1], (48, depth)) for _ in range(2))
+            left[:8] = right[:8] = 1  # with all of one sign the sum itself comes near the limit
+            left[8:16] = -1
+            yield left * sizes[0, order], right * sizes[1, order]
 
 
 def _check(left: tuple[Any, str], right: tuple[Any, str], out: tuple[Any, str]) -> None:

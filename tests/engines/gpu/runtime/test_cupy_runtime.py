@@ -46,6 +46,15 @@ class Function:
     def __init__(self) -> None:
         self.max_dynamic_shared_size_bytes = 0
         self.launches: list[tuple[Any, ...]] = []
+        self.carveouts: list[int] = []
+
+    @property
+    def preferred_shared_memory_carveout(self) -> int:
+        return self.carveouts[-1]
+
+    @preferred_shared_memory_carveout.setter
+    def preferred_shared_memory_carveout(self, percent: int) -> None:
+        self.carveouts.append(percent)
 
     def __call__(self, grid: Any, block: Any, args: Any, shared_mem: int) -> None:
         assert shared_mem <= self.max_dynamic_shared_size_bytes
@@ -160,6 +169,16 @@ def test_shared_memory_is_opted_in_for(cupy: Cupy, runtime: CupyRuntime) -> None
     assert cupy.function.max_dynamic_shared_size_bytes == 200 * KIB
     assert [launch[3] for launch in cupy.function.launches] == [0, 40 * KIB, 200 * KIB, 60 * KIB]
     assert cupy.function.launches[0] == (one, threads, args, 0)
+
+
+def test_a_carveout_is_asked_for_once(cupy: Cupy, runtime: CupyRuntime) -> None:
+    kernel = runtime.kernel("quantize.cu", "parameters")
+    one, threads, args = (1, 1, 1), (256, 1, 1), (np.int32(3),)
+    kernel(one, threads, args)
+    assert cupy.function.carveouts == []
+    for _ in range(2):
+        kernel(one, threads, args, carveout=100)
+    assert cupy.function.carveouts == [100]
 
 
 def test_constants_are_there_for_all_streams(cupy: Cupy, runtime: CupyRuntime) -> None:

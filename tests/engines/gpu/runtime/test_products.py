@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from axsim.engines.gpu.runtime.products import Products, linked_cublas
+from axsim.engines.gpu.runtime.products import Products, adversaries, linked_cublas
 from tests.cuda_emulator.device_arrays import HostWaitsError, on_device
-from tests.cuda_emulator.emulated_cublas import EXECUTION_FAILED, NOT_SUPPORTED
+from tests.cuda_emulator.emulated_cublas import EXECUTION_FAILED, NOT_SUPPORTED, EmulatedCublas, _columns
 from tests.cuda_emulator.emulated_runtime import STREAM, EmulatedRuntime
 
 KINDS = {"int8": (np.int8, np.int32), "half": (np.float16, np.float32)}
@@ -93,6 +93,53 @@ def test_what_does_not_fit_is_refused(gpu: EmulatedRuntime) -> None:
         gpu.int8_products(left, right, out.T.copy())
     with pytest.raises(ValueError, match="K is 5, expected a multiple of 16"):
         gpu.int8_products(left[:, :5].copy(), right[:, :5].copy(), out)
+
+
+def test_sums_that_try_out_float16_products_are_near_the_limit() -> None:
+    cases = list(adversaries())
+    for left, right in cases:
+        magnitudes = np.abs(left) @ np.abs(right).T
+        assert 2**24 - 2**14 < magnitudes.max() <= 2**24
+        assert max(np.abs(left).max(), np.abs(right).max()) <= 2048
+        assert (left @ right.T).max() == magnitudes.max() == -(left @ right.T).min()
+    assert len(cases) == 12
+
+
+@pytest.mark.parametrize(("bits", "step", "exact"), [(24, 16, True), (23, 16, False), (22, 4, False)])
+def test_float16_products_are_tried_out_once(
+    gpu: EmulatedRuntime, monkeypatch: pytest.MonkeyPatch, bits: int, step: int, exact: bool
+) -> None:
+    """As tensor cores might add: so many products at a time, to the sum's highest bits."""
+
+    def product(self: Any, *args: Any) -> int:
+        products.append(1)
+        _, _, _, n, m, k, _, a, _, lda, b, _, ldb, _, c, _, ldc, _, _ = args
+        right, left, out = (
+            _columns(at.value, dtype, rows.value, count.value)
+            for at, dtype, rows, count in (
+                (a, np.float16, lda, n),
+                (b, np.float16, ldb, m),
+                (c, np.float32, ldc, m),
+            )
+        )
+        sums = np.zeros(out.shape)
+        for first in range(0, k.value, step):
+            part = slice(first, first + step)
+            sums += right[part].astype(float).T @ left[part].astype(float)
+            unit = 2.0 ** (np.frexp(sums)[1] - bits)
+            sums = np.trunc(sums / unit) * unit
+        out[...] = sums
+        return 0
+
+    products: list[int] = []
+    monkeypatch.setattr(EmulatedCublas, "cublasGemmEx", product)
+    with gpu.capture(), pytest.raises(HostWaitsError):
+        gpu.half_is_exact()
+    assert gpu.half_is_exact() == exact
+    tried = len(products)
+    with gpu.capture():
+        assert gpu.half_is_exact() == exact
+    assert len(products) == tried
 
 
 def test_the_library_is_the_one_that_cupy_is_linked_with() -> None:
