@@ -11,6 +11,7 @@ from collections.abc import Hashable, Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from axsim.engines.gpu.runtime.compiler import loaded
@@ -145,6 +146,8 @@ class CupyKernel:
         self._function = function
         self._opted_in = 0
         self._carveout: int | None = None
+        # What another thread asks for between a question and its answer would be undone.
+        self._asking = Lock()
 
     def __call__(
         self,
@@ -155,11 +158,18 @@ class CupyKernel:
         shared: int = 0,
         carveout: int | None = None,
     ) -> None:
-        if carveout != self._carveout:
-            self._function.preferred_shared_memory_carveout = self._carveout = carveout
-        if shared > self._opted_in:  # beyond 48 KiB, static and dynamic, the driver wants to be told
-            self._function.max_dynamic_shared_size_bytes = self._opted_in = shared
+        if carveout != self._carveout or shared > self._opted_in:
+            self._ask(shared, carveout)
         self._function(grid, block, args, shared_mem=shared)
+
+    def _ask(self, shared: int, carveout: int | None) -> None:
+        with self._asking:
+            if carveout != self._carveout:
+                self._function.preferred_shared_memory_carveout = carveout
+                self._carveout = carveout
+            if shared > self._opted_in:  # beyond 48 KiB, static and dynamic, the driver wants to be told
+                self._function.max_dynamic_shared_size_bytes = shared
+                self._opted_in = shared
 
 
 def _describe(runtime: Any, index: int) -> Device:

@@ -6,6 +6,8 @@ import ctypes
 import gc
 import sys
 import weakref
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -44,9 +46,20 @@ class Function:
     """A ``RawKernel``: takes launches with no more shared memory than it was told of."""
 
     def __init__(self) -> None:
-        self.max_dynamic_shared_size_bytes = 0
+        self._most_shared = 0
+        self.once_told: Callable[[], None] | None = None
         self.launches: list[tuple[Any, ...]] = []
         self.carveouts: list[int] = []
+
+    @property
+    def max_dynamic_shared_size_bytes(self) -> int:
+        return self._most_shared
+
+    @max_dynamic_shared_size_bytes.setter
+    def max_dynamic_shared_size_bytes(self, size: int) -> None:
+        self._most_shared = size
+        if self.once_told:
+            self.once_told()
 
     @property
     def preferred_shared_memory_carveout(self) -> int:
@@ -169,6 +182,25 @@ def test_shared_memory_is_opted_in_for(cupy: Cupy, runtime: CupyRuntime) -> None
     assert cupy.function.max_dynamic_shared_size_bytes == 200 * KIB
     assert [launch[3] for launch in cupy.function.launches] == [0, 40 * KIB, 200 * KIB, 60 * KIB]
     assert cupy.function.launches[0] == (one, threads, args, 0)
+
+
+def test_shared_memory_that_one_thread_asks_for_is_not_taken_away_by_another(
+    cupy: Cupy, runtime: CupyRuntime
+) -> None:
+    kernel = runtime.kernel("gather_lookup.cu", "gather_lookup", {"ENTRY_BYTES": 2, "TABLE_SHARED": 1})
+    one, threads, args = (1, 1, 1), (256, 1, 1), (np.int32(3),)
+    with ThreadPoolExecutor(1) as pool:
+        others: list[Any] = []
+
+        def meanwhile() -> None:
+            cupy.function.once_told = None
+            others.append(pool.submit(kernel, one, threads, args, shared=40 * KIB))
+            wait(others, timeout=0.2)
+
+        cupy.function.once_told = meanwhile
+        kernel(one, threads, args, shared=200 * KIB)
+        others[0].result()
+    assert {launch[3] for launch in cupy.function.launches} == {40 * KIB, 200 * KIB}
 
 
 def test_a_carveout_is_asked_for_once(cupy: Cupy, runtime: CupyRuntime) -> None:
