@@ -98,6 +98,7 @@ class EmulatedRuntime:
         capturing_now: set it to try a call as if the stream were captured: compiling, copies from and to the
             host and new constants raise then.
         launches: names of the kernels launched, in order.
+        constants_made: how many arrays were copied to the device to stay there.
         carveouts: by kernel, what share of memory it last preferred for shared memory.
     """
 
@@ -107,6 +108,7 @@ class EmulatedRuntime:
         self.capturing_now = False
         self.launches: list[str] = []
         self.carveouts: dict[str, int | None] = {}
+        self.constants_made = 0
         self.xp = EmulatedCupy(self.capturing)
         self._random = np.random.default_rng(seed)
         self._libraries: dict[Hashable, Library] = {}
@@ -156,6 +158,7 @@ class EmulatedRuntime:
 
     def _place(self, host: Host) -> Any:
         self._refuse_while_capturing("a constant is copied to the device")
+        self.constants_made += 1
         array = on_device(self._memory.copy(np.array(host() if callable(host) else host, order="C")))
         array.flags.writeable = False
         return array

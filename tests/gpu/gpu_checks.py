@@ -244,7 +244,7 @@ def check_variants(place: Place, name: str, out_dtype: str, case: str, most: int
     """
     mult, kind = integer_multiplier(name), place.kinds[0]
     if case == "matmul":
-        operands, options = (legal(mult, 8, (795, 41), U8), legal(mult, 9, (41, 130), U8)), {}
+        operands, options = (legal(mult, 8, (1475, 41), U8), legal(mult, 9, (41, 130), U8)), {}
     else:
         x_shape, w_shape, options = convolution(case)
         operands = legal(mult, 8, x_shape, U8), legal(mult, 9, w_shape, U8)
@@ -276,7 +276,7 @@ class VariantsInTurn:
 
     def __call__(self, device: Device, work: Sums) -> Variant:
         unlike = {
-            (v.kernel, v.stream_left, v.run, v.lanes, v.table_shared, v.buffers, v.splits > 1): v
+            (v.kernel, v.stream_left, v.run, v.groups, v.lanes, v.table_shared, v.buffers, v.splits > 1): v
             for v in variants(device, work)
         }
         self.count = min(len(unlike), self.most or len(unlike))

@@ -86,7 +86,9 @@ def test_the_second_level_cache_is_slower_than_hoppers_on_other_generations() ->
     work, cycles = Sums(1, 4096, 4096, 4096, False, 2, 65537, 4), []
     for device in (ada, replace(HOPPER, shared_per_block=ada.shared_per_block)):
         (v,) = (
-            v for v in variants(device, work) if v.stream_left and (v.run, v.buffers, v.splits) == (20, 2, 1)
+            v
+            for v in variants(device, work)
+            if v.stream_left and (v.run, v.groups, v.buffers, v.splits) == (20, 8, 2, 1)
         )
         cycles.append(v.cycles / -(-v.tiles // device.multiprocessors))
     assert cycles[0] > 1.3 * cycles[1]
@@ -123,11 +125,11 @@ def test_windows_stream_unless_they_are_few() -> None:
 
 
 def test_the_most_rows_only_where_registers_allow() -> None:
-    """24 rows of a thread leave no registers to address windows or the table's second-level copy."""
+    """22 rows of a thread leave no registers to address windows or the table's second-level copy."""
     for device in DEVICES:
         for windows in (False, True):
             for v in variants(device, Sums(1, 999, 9999, 99, windows, 2, 65537, 4)):
-                if v.run == 24:
+                if v.run > 20:
                     assert v.table_shared
                     assert not (windows and v.stream_left)
 
