@@ -51,7 +51,7 @@ def products(table: ProductTable, left: Range, right: Range) -> NDArray[np.int64
     [[-1, 1, 1], [-1, 1, 1], [-3, 1, 3]]
     """
     (rows, row_signs), (columns, column_signs) = _sides(table, left, right)
-    made = table.values[np.ix_(rows, columns)].astype(np.int64)
+    made: NDArray[np.int64] = table.values[np.ix_(rows, columns)].astype(np.int64)
     made *= np.multiply.outer(row_signs, column_signs)
     return made
 
