@@ -1,0 +1,3 @@
+"""Networks of PyTorch through approximate multipliers."""
+
+from __future__ import annotations
