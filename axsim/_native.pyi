@@ -236,7 +236,6 @@ def float_multiply(
     out: NDArray[np.float32],
     threads: int,
 ) -> None: ...
-
 def weighted_left(
     table: NDArray[np.float32],
     g: NDArray[np.float32],
