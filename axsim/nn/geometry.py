@@ -58,6 +58,46 @@ class Transposed:
 Geometry = Linear | MatMul | Conv | Transposed
 
 
+def check(x: tuple[int, ...], w: tuple[int, ...], bias: tuple[int, ...] | None, geometry: Geometry) -> None:
+    """ValueError unless operands and bias of those shapes go together in that geometry."""
+    axes = len(geometry.stride) if isinstance(geometry, Conv | Transposed) else 0
+    if isinstance(geometry, Linear):
+        right = len(w) == 2 and len(x) >= 1 and x[-1] == w[1]
+        channels = w[0] if right else 0
+    elif isinstance(geometry, MatMul):
+        right = len(x) >= 2 and len(w) >= 2 and x[-1] == w[-2]
+        channels = w[-1] if right else 0
+    else:
+        transposed = isinstance(geometry, Transposed)
+        right = len(x) == len(w) == axes + 2
+        right = right and x[1] == (w[0] if transposed else geometry.groups * w[1])
+        right = right and w[0] % geometry.groups == 0 and all(w[2:])
+        channels = (geometry.groups * w[1] if transposed else w[0]) if right else 0
+        right = right and all(size > 0 for size in output_size(x[2:], w[2:], geometry))
+    if not right:
+        raise ValueError(f"x has shape {tuple(x)} and the weight {tuple(w)}, which do not fit {geometry}")
+    if bias is not None and tuple(bias) != (channels,):
+        raise ValueError(f"bias has shape {tuple(bias)}, expected ({channels},): one for each output channel")
+
+
+def output_size(size: Any, kernel: Any, geometry: Conv | Transposed) -> list[Any]:
+    """The spatial axes of a result, of those of x and of the kernel; symbolic numbers, too.
+
+    >>> output_size((8,), (3,), Conv((2,), (1, 1), (1,)))
+    [4]
+    >>> output_size((4,), (3,), Transposed((2,), (1,), (1,), (1,)))
+    [8]
+    """
+    each = list(zip(size, kernel, geometry.stride, geometry.dilation, strict=True))
+    if isinstance(geometry, Conv):
+        ends = [sum(geometry.padding[i : i + 2]) for i in range(0, len(geometry.padding), 2)]
+        return [(n + p - d * (k - 1) - 1) // s + 1 for (n, k, s, d), p in zip(each, ends, strict=True)]
+    more = zip(geometry.padding, geometry.output_padding, strict=True)
+    return [
+        (n - 1) * s - 2 * p + d * (k - 1) + e + 1 for (n, k, s, d), (p, e) in zip(each, more, strict=True)
+    ]
+
+
 def padded(x: Tensor, geometry: Conv, value: float = 0.0) -> tuple[Tensor, Conv]:
     """The activations with their padding written out, and the geometry that is left: without padding.
 

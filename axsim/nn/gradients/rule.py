@@ -30,6 +30,7 @@ class Product:
         w_params: how w was quantised, per tensor or per output channel; None for a float multiplier.
         geometry: which activation met which weight.
         output: the result without bias, where the rule's ``wants_output`` is true; else None.
+        clips: whether ``a_params`` were known before x was: they may cut some of it off.
     """
 
     x: Tensor
@@ -39,6 +40,7 @@ class Product:
     w_params: QuantParams | None
     geometry: Geometry
     output: Tensor | None = None
+    clips: bool = True
 
 
 @runtime_checkable

@@ -66,7 +66,7 @@ class STE:
         elif self.gain != 1:
             upstream = upstream * float(self.gain)
         of_x, of_w = exact_gradients(upstream, product.x, product.w, product.geometry, wanted)
-        if of_x is not None and self.clip and product.a_params is not None:
+        if of_x is not None and self.clip and product.clips and product.a_params is not None:
             of_x = of_x * kept(product.x, product.a_params)
         return of_x, of_w
 
