@@ -7,8 +7,8 @@ gradients of ``y[m, n] = sum over k of T[a(m, k), b[k, n]]`` are
     right:  sum over m of g[m, n] E[a(m, k), b[k, n]]
 
 ``axsim.engines.shapes.places`` says where a(m, k) is: in a matrix, or in an image, where it belongs to
-several rows, whose sums are added up. Operands are indices into the tables. Sums are made in float32, those of
-many rows in float64; they do not depend on the number of threads, nor on the instruction set.
+several rows, whose sums are added up. Operands are indices into the tables. Sums are made in float32, those
+of many rows in float64; they do not depend on the number of threads, nor on the instruction set.
 """
 
 from __future__ import annotations

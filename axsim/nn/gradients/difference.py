@@ -99,7 +99,7 @@ class Difference1D:
         if wanted[0]:
             stand_in = _in_place_of(w, weights(product), of_weights)
             of_x = exact_gradients(upstream, x, stand_in, geometry, (True, False))[0]
-            if of_x is not None and self.clip:
+            if of_x is not None and self.clip and product.clips:
                 of_x = of_x * kept(x, left)
         if wanted[1]:
             stand_in = _in_place_of(x, activations(product), of_activations)

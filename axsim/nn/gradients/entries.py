@@ -76,7 +76,7 @@ def table_gradients(
     assert product.a_params is not None
     if wanted[0]:
         of_x = _of_x(upstream, made, by_a).to(product.x)
-        if clip:
+        if clip and product.clips:
             of_x = of_x * kept(product.x, product.a_params)
     if wanted[1]:
         entries = (by_b - float(product.a_params.zero_point)).astype(np.float32)
