@@ -25,6 +25,7 @@ from gradient_cases import (  # noqa: E402
 )
 
 import axsim  # noqa: E402
+import axsim.nn  # noqa: E402
 from axsim.nn.geometry import Conv, Transposed  # noqa: E402
 from axsim.nn.gradients import (  # noqa: E402
     STE,
@@ -207,3 +208,27 @@ def test_names_lead_back(kind: Any) -> None:
         kind(1.5)
     with pytest.raises(ValueError, match="clip is 3"):
         kind(1, clip=3)
+
+
+@pytest.mark.parametrize("rule", [Difference1D(4), Difference2D(4)])
+def test_layers_follow_the_rule(rule: Any) -> None:
+    torch.manual_seed(0)
+    model = axsim.nn.approximate(torch.nn.Sequential(torch.nn.Conv2d(2, 3, 3)), "L40", gradient=rule)
+    x = torch.rand(2, 2, 5, 5).requires_grad_()
+    out = model(x)
+    out.square().sum().backward()
+    weight = model[0].weight
+    low, high = 0.0, float(x.detach().max())
+    made = Product(
+        x.detach(),
+        weight.detach(),
+        axsim.get("L40"),
+        axsim.quantize.affine(np.float32([low, high])),
+        axsim.quantize.symmetric(weight.detach().numpy(), 9),
+        Conv((1, 1), (0, 0, 0, 0), (1, 1)),
+        clips=False,
+    )
+    expected = rule.gradients(2 * out.detach(), made, (True, True))
+    torch.testing.assert_close((x.grad, weight.grad), expected)
+    with pytest.raises(RuntimeError, match="cannot be differentiated again"):
+        torch.autograd.grad(model(x).sum(), x, create_graph=True)
