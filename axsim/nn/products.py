@@ -131,7 +131,7 @@ def _convolved(x: Tensor, w: Tensor, bias: Tensor | None, left: By, by: Arithmet
     bound = made_of(w, (by.key, geometry), lambda w: _windows(w.flatten(1, 2), by, rest))
     planes = _planes(x, w.shape[2], geometry)
     out = _call(bound, planes.flatten(0, 1).flatten(1, 2), bias, left)
-    return out.unflatten(0, planes.shape[:2]).transpose(1, 2)
+    return out.unflatten(0, planes.shape[:2]).transpose(1, 2).contiguous()
 
 
 def _planes(x: Tensor, taps: int, geometry: Conv) -> Tensor:

@@ -54,7 +54,7 @@ def transposed(
     each = (-1, *(1,) * len(kernel))
     if isinstance(left, QuantParams) and right is not None:
         total = total * float(left.scale)
-        total = total * torch.as_tensor(right.scale, device=x.device).reshape(-1).reshape(each)
+        total = total * torch.tensor(right.scale, device=x.device).reshape(-1).reshape(each)
     if bias is not None:
         total = total + bias.detach().double().reshape(each)
     return total.to(x.dtype)
@@ -107,7 +107,7 @@ def _integers(w: Tensor, right: QuantParams, by: Arithmetic, groups: int) -> tup
     columns = integers.unflatten(0, (groups, -1)).flatten(3).permute(0, 2, 1, 3).flatten(2)
     zero = None
     if right.zero_point.any():
-        each = torch.as_tensor(right.zero_point).double().expand(len(outputs)).reshape(groups, -1, 1)
+        each = torch.tensor(right.zero_point).double().expand(len(outputs)).reshape(groups, -1, 1)
         zero = each.expand(-1, -1, columns.shape[-1] // each.shape[1]).flatten(1)
     sums = columns.sum(1, dtype=torch.float64)
     return prepare(columns.contiguous(), by.multiplier), sums.cpu(), zero
