@@ -124,8 +124,9 @@ def resolve(key: str) -> Arithmetic:
 
 
 def _read(key: str) -> Arithmetic:
-    name, *quantization, gradient = key.split("|")
+    name, *quantization = key.split("|")
     try:
+        gradient = quantization.pop() if quantization else ""
         if "@" in name:
             raise ValueError(
                 f"{name.partition('@')[0]} was registered or made in another process; convert a model with "

@@ -166,7 +166,7 @@ class Percentile(_Histogram):
             high = min(_quantile(folded, 0.0, seen.limit, share), max(-seen.low, seen.high))
             return -high, high
         low, high = (_quantile(seen.counts, -seen.limit, seen.limit, end) for end in (1 - share, share))
-        return max(low, seen.low), min(high, seen.high)
+        return min(max(low, seen.low), 0.0), max(min(high, seen.high), 0.0)
 
 
 @dataclass(frozen=True)
@@ -246,7 +246,7 @@ def _extremes(x: Tensor) -> Range:
         return 0.0, 0.0
     low, high = (float(end) for end in torch.aminmax(x.detach()))
     if not (np.isfinite(low) and np.isfinite(high)):
-        raise not_finite("activations")
+        raise not_finite("x")
     return low, high
 
 

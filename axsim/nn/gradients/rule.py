@@ -95,9 +95,9 @@ def named(rule: str | GradientRule) -> GradientRule:
 
 
 def _made(text: str) -> GradientRule:
-    kind, _, settings = text.strip().partition("(")
+    kind, opened, settings = text.strip().partition("(")
     try:
-        if kind.strip() not in KINDS or (settings and not settings.endswith(")")):
+        if kind.strip() not in KINDS or (opened and not settings.endswith(")")):
             raise ValueError(f"rules are {', '.join(KINDS)}")
         places, names = [], {}
         for part in settings.removesuffix(")").split(",") if settings.removesuffix(")") else ():
