@@ -48,7 +48,7 @@ def calibrate(model: nn.Module, batches: Batches) -> None:
                 f"calibration never reached {', '.join(missed)}: give it batches that use them, leave them "
                 'out (layers=), or take Quantization(activations="dynamic") for them'
             )
-        found = [{site: _range(layer, seen) for site, seen in _seen(layer).items()} for layer in layers]
+        found = [{site: _range(layer, site, seen) for site, seen in _seen(layer).items()} for layer in layers]
     for layer, ranges in zip(layers, found, strict=True):
         layer.calibration = ranges
 
@@ -170,8 +170,8 @@ def _seen(layer: Approximate) -> dict[str, Seen]:
     return layer.watched or {}
 
 
-def _range(layer: Approximate, seen: Seen) -> Range:
-    rule = layer.arithmetic.left
+def _range(layer: Approximate, site: str, seen: Seen) -> Range:
+    rule = layer.rule(site)
     assert rule is not None
     return observer_of(layer.quantization.observer).range(seen, rule)
 
