@@ -1,7 +1,7 @@
 """The functions of torch that multiply and add up, each by whatever multiplies.
 
-A handler takes what the function takes. Where it cannot do what is asked, it says why by ``Left`` before it has
-done anything, and torch's own function is called.
+A handler takes what the function takes. Where it cannot do what is asked, it says why by ``Left`` before it
+has done anything, and torch's own function is called.
 """
 
 from __future__ import annotations
@@ -47,15 +47,16 @@ def linear(by: Multiply, input: Tensor, weight: Tensor, bias: Tensor | None = No
     return by.linear(input, weight, bias, "")
 
 
-def matmul(by: Multiply, input: Tensor, other: Tensor) -> Tensor:
-    """``torch.matmul``: vectors are rows on the left, columns on the right."""
-    if not input.ndim or not other.ndim:
+def matmul(by: Multiply, input: Tensor, other: Any = None, out_dtype: Any = None, **named: Tensor) -> Tensor:
+    """``torch.matmul`` and its like: vectors are rows on the left, columns on the right."""
+    a, b = input, _tensor(named.get("mat2", named.get("vec", named.get("tensor", other))))
+    if out_dtype is not None:
+        raise Left("out_dtype is given")
+    if not a.ndim or not b.ndim:
         raise Left("an operand has no axes")
-    a = input[None] if input.ndim == 1 else input
-    b = other[:, None] if other.ndim == 1 else other
-    out = by.matmul(a, b, AB)
-    out = out.squeeze(-1) if other.ndim == 1 else out
-    return out.squeeze(-1 if other.ndim == 1 else -2) if input.ndim == 1 else out
+    out = by.matmul(a[None] if a.ndim == 1 else a, b[:, None] if b.ndim == 1 else b, AB)
+    out = out.squeeze(-1) if b.ndim == 1 else out
+    return out.squeeze(-1 if b.ndim == 1 else -2) if a.ndim == 1 else out
 
 
 def reflected(by: Multiply, input: Tensor, other: Any) -> Tensor:
@@ -72,27 +73,24 @@ def inner(by: Multiply, input: Tensor, other: Tensor) -> Tensor:
 
 
 def addmm(
-    by: Multiply, input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1
+    by: Multiply, input: Tensor, *operands: Any, beta: float = 1, alpha: float = 1, **named: Any
 ) -> Tensor:
     """``torch.addmm``, ``addmv`` and ``baddbmm``: a product and what is added, as a bias where it is one."""
-    if mat2.ndim == 2 and beta == alpha == 1 and tuple(input.shape) == (mat2.shape[-1],):
-        return _with_bias(by, mat1, mat2, input)
-    product = matmul(by, mat1, mat2)
+    names = ("mat1", "mat", "batch1"), ("mat2", "vec", "batch2")
+    given = [*operands, *(named.pop(name) for some in names for name in some if name in named)]
+    if named or len(given) != 2:
+        raise Left(f"arguments {', '.join(named)}" if named else "numbers before the operands")
+    a, b = _tensor(given[0]), _tensor(given[1])
+    if b.ndim == 2 and beta == alpha == 1 and tuple(input.shape) == (b.shape[-1],):
+        return by.matmul(a, b, AB, input)
+    product = matmul(by, a, b)
     product = product if alpha == 1 else product * alpha
     return product if beta == 0 else product + (input if beta == 1 else input * beta)
 
 
-def _with_bias(by: Multiply, a: Tensor, b: Tensor, bias: Tensor) -> Tensor:
-    if isinstance(b, torch.nn.Parameter):
-        return by.linear(a, b.t(), bias, "a")
-    return by.matmul(a, b, AB) + bias
-
-
-def einsum(by: Multiply, equation: Any, *operands: Any) -> Tensor:
+def einsum(by: Multiply, equation: str, *operands: Any) -> Tensor:
     """``torch.einsum`` of two operands."""
     given = operands[0] if len(operands) == 1 and isinstance(operands[0], list | tuple) else operands
-    if not isinstance(equation, str):
-        raise Left("einsum by lists of indices")
     if len(given) != 2:
         raise Left(f"einsum of {len(given)} operands: contract two at a time")
     a, b = given
@@ -160,9 +158,10 @@ def conv_transpose(axes: int) -> Handler:
         groups: int = 1,
         dilation: Any = 1,
     ) -> Tensor:
-        each = [_each(n, axes) for n in (stride, padding, output_padding, dilation)]
+        numbers = (_each(n, axes) for n in (stride, padding, output_padding, dilation))
+        steps, ends, extra, spread = numbers
         x = input if input.ndim == axes + 2 else input[None]
-        out = by.conv_transpose(x, weight, bias, Transposed(*each, groups))
+        out = by.conv_transpose(x, weight, bias, Transposed(steps, ends, extra, spread, groups))
         return out if input.ndim == axes + 2 else out.squeeze(0)
 
     return handler
@@ -180,13 +179,17 @@ def attention(
     enable_gqa: bool = False,
 ) -> Tensor:
     """``F.scaled_dot_product_attention``."""
-    if attn_mask is not None and is_causal:
-        raise Left("a mask and is_causal, which torch refuses")
     if enable_gqa:
-        key, value = (
-            t.repeat_interleave(query.shape[-3] // t.shape[-3], dim=-3) for t in (key, value)
-        )
-    mask = causal(query, key) if is_causal else attn_mask
+        key, value = (t.repeat_interleave(query.shape[-3] // t.shape[-3], dim=-3) for t in (key, value))
+    mask = attn_mask
+    if is_causal:  # with a mask, too, as torch's own kernels do it
+        later = causal(query, key)
+        if mask is None:
+            mask = later
+        elif mask.dtype == torch.bool:
+            mask = mask & later
+        else:
+            mask = mask.masked_fill(~later, -math.inf)
     return scaled_dot_product(by, query, key, value, mask, dropout_p, scale)[0]
 
 
@@ -235,7 +238,7 @@ def recurrent(kind: str) -> Handler:
             raise Left("a call unlike that of torch's layers")
         packed = isinstance(args[1], Tensor) and isinstance(args[3], list | tuple)
         x, sizes, hx, flat, *rest = args if packed else (args[0], None, *args[1:])
-        bias, layers, dropout, training, bidirectional, *last = rest
+        bias, _, dropout, training, bidirectional, *last = rest
         states = tuple(hx) if isinstance(hx, list | tuple) else (hx,)
         projected = len(states) == 2 and states[0].shape[2] != states[1].shape[2]
         x = x.transpose(0, 1) if last and last[0] else x
@@ -350,12 +353,10 @@ EXACT: dict[Any, str] = {
 """Functions that multiply and add up, too, and are left to torch."""
 
 
-def count(kind: str, x: Tensor, w: Tensor, out: Tensor, geometry: Conv | Transposed | None = None) -> int:
+def count(kind: str, x: Tensor, w: Tensor, out: Tensor) -> int:
     """How many products a call of "linear", "matmul", "conv" or "conv_transpose" multiplies and adds up."""
     if kind == "linear":
-        return x.numel() * w.shape[0]
+        return int(x.numel() * w.shape[0])
     if kind == "matmul":
-        return out.numel() * x.shape[-1]
-    if kind == "conv":
-        return out.numel() * math.prod(w.shape[1:])
-    return x.numel() * math.prod(w.shape[1:])
+        return int(out.numel() * x.shape[-1])
+    return int((out if kind == "conv" else x).numel() * math.prod(w.shape[1:]))

@@ -49,7 +49,10 @@ class Place:
 
 
 def _names(model: nn.Module) -> dict[int, str]:
-    return {id(module): name for name, module in model.named_modules()}
+    compiled = "_orig_mod"  # what torch.compile calls the model in its own
+    return {
+        id(module): name.removeprefix(compiled).removeprefix(".") for name, module in model.named_modules()
+    }
 
 
 _here = threading.local()

@@ -17,5 +17,5 @@ class Products(Protocol):
     def linear(self, x: Tensor, w: Tensor, bias: Tensor | None, site: str) -> Tensor:
         """x (..., K) by w (N, K), plus bias (N,): (..., N)."""
 
-    def matmul(self, a: Tensor, b: Tensor, sites: tuple[str, str]) -> Tensor:
-        """a (..., M, K) by b (..., K, N): (..., M, N). The sites are those of a and of b."""
+    def matmul(self, a: Tensor, b: Tensor, sites: tuple[str, str], bias: Tensor | None = None) -> Tensor:
+        """a (..., M, K) by b (..., K, N), plus bias (N,): (..., M, N). The sites are those of a and of b."""

@@ -25,12 +25,12 @@ class OfLayer:
         label = f"{layer.label}:{site}"
         return operators.linear(x, w, bias, layer.limits(site), layer.arithmetic.key, label)
 
-    def matmul(self, a: Tensor, b: Tensor, sites: tuple[str, str]) -> Tensor:
+    def matmul(self, a: Tensor, b: Tensor, sites: tuple[str, str], bias: Tensor | None = None) -> Tensor:
         """As ``Products.matmul``."""
         layer = self.layer
         a_range, b_range = layer.limits(sites[0]), layer.limits(sites[1])
         label = f"{layer.label}:{', '.join(sites)}"
-        return operators.matmul(a, b, a_range, layer.arithmetic.key, label=label, b_range=b_range)
+        return operators.matmul(a, b, a_range, layer.arithmetic.key, bias, label, b_range)
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,11 @@ class Watched:
         self.layer.watch(x, site)
         return F.linear(x, w, bias)
 
-    def matmul(self, a: Tensor, b: Tensor, sites: tuple[str, str]) -> Tensor:
+    def matmul(self, a: Tensor, b: Tensor, sites: tuple[str, str], bias: Tensor | None = None) -> Tensor:
         """As ``Products.matmul``."""
         self.layer.watch(a, sites[0])
         self.layer.watch(b, sites[1])
-        return torch.matmul(a, b)
+        return torch.matmul(a, b) if bias is None else torch.matmul(a, b) + bias
 
 
 def products_of(layer: Approximate) -> Products:
