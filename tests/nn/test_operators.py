@@ -222,6 +222,32 @@ def test_modes_see_the_operator() -> None:
     assert "axsim.linear.default" in seen
 
 
+@pytest.mark.parametrize("mult", ["L40", "axfpm", "float32"])
+def test_biases_of_matrix_products(mult: str) -> None:
+    x, w, bias = torch.rand(2, 3, 4), torch.rand(4, 5), torch.rand(5)
+    key = arithmetic(mult).key
+    torch.testing.assert_close(
+        matmul(x, w, None, key, bias=bias), matmul(x, w, None, key) + bias, rtol=1e-6, atol=1e-6
+    )
+
+
+def test_right_operands_are_cut_off_by_their_range() -> None:
+    """And no gradient passes to what was."""
+    x, w = torch.tensor([[1.0, 2.0]]), torch.tensor([[-3.0], [0.5]], requires_grad=True)
+    for gradient, expected in ((STE(), [0.0, 2.0]), (STE(clip=False), [1.0, 2.0])):
+        key = arithmetic("exact8", gradient=gradient).key
+        y = matmul(x, w, (0.0, 2.0), key, b_range=(-1.0, 1.0))
+        torch.testing.assert_close(y, torch.tensor([[-1.0 + 2 * 0.5]]), rtol=0, atol=0.01)
+        with torch.no_grad():
+            assert torch.equal(matmul(x, w, (0.0, 2.0), key, b_range=(-1.0, 1.0)), y)
+        (found,) = torch.autograd.grad(y.sum(), w)
+        assert found[:, 0].tolist() == expected
+    arguments = (x, w, None, [0.0, 2.0], key, "", [-1.0, 1.0])
+    torch.library.opcheck(OPS.matmul.default, arguments)
+    with pytest.raises(ValueError, match=r"^scores: b holds NaN"):
+        matmul(x, w * torch.nan, None, KEY, label="scores")
+
+
 def test_compiled_before_it_is_calibrated_again(model: nn.Module) -> None:
     """Ranges are numbers of the graph: another calibration makes another graph, and none that is stale."""
     x = torch.rand(3, 1, 8, 8)
