@@ -64,6 +64,10 @@ class AccumulatorOverflowError(ValueError):
     """A sum of products that could leave the range of its output type."""
 
 
+class ToolUnavailableError(RuntimeError):
+    """A program that is not axsim's is needed and is not installed, or did not finish."""
+
+
 class GpuUnavailableError(RuntimeError):
     """Work for a GPU where none can be used.
 
