@@ -119,7 +119,9 @@ def _declaration(path: Path, content: Mapping[str, Any], images: int | None) -> 
         raise PlaceError("exclude", "no cell is left")
     labels = _labels(experiment, content.get("labels", {}), cells)
     everywhere = tuple({name for kind in list_kinds() for name in get(kind).settings})
-    layout = read_layout(content.get("report", {}), path.parent, tuple(experiment.settings), labels, everywhere)
+    layout = read_layout(
+        content.get("report", {}), path.parent, tuple(experiment.settings), labels, everywhere
+    )
     check_layout(layout, tuple(cells))
     return Declaration(
         path,

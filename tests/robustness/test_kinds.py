@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-for _needed in ("foolbox", "filelock", "sklearn", "safetensors"):
-    pytest.importorskip(_needed, reason=f"experiments need {_needed} (extras robustness, datasets)")
+pytest.importorskip("foolbox", reason="attacks need foolbox (extra robustness)")
+pytest.importorskip("filelock", reason="sweeps need filelock (extra robustness)")
+pytest.importorskip("sklearn", reason="digits come with scikit-learn (extra datasets)")
 
 from axsim import datasets, models
 from axsim.cli.app import app
@@ -72,12 +74,17 @@ def test_transfer_counts_what_both_get_right_and_what_fools_the_source(measure: 
     found = measure("transfer", variant=CONV, attack=PGD, budget=0.15)
     images, labels = datasets.load("digits").tensors("test", 20)
     exact, approximate = network(), network(CONV)
-    made = attack_named(**PGD)(exact, images, labels, budget=0.15, generator=torch.Generator().manual_seed(0)).images
+    made = attack_named(**PGD)(
+        exact, images, labels, budget=0.15, generator=torch.Generator().manual_seed(0)
+    ).images
     right = [predictions(n, images) == labels for n in (exact, approximate)]
     said, fooled = predictions(exact, made), predictions(approximate, made)
     counts = right[0] & right[1] & (said != labels)
     assert counts.sum() > 3
-    assert (found["success"].count, found["success"].of) == (int((fooled != labels)[counts].sum()), int(counts.sum()))
+    assert (found["success"].count, found["success"].of) == (
+        int((fooled != labels)[counts].sum()),
+        int(counts.sum()),
+    )
     assert found["success_same_label"].count == int((fooled == said)[counts].sum())
     assert found["robust_accuracy"]["count"] == int((fooled == labels).sum())
 
@@ -178,7 +185,9 @@ def test_robust_accuracy_without_noise_is_accuracy(measure: Callable[..., Any]) 
 
 def test_the_worst_of_two_threats_is_no_better_than_either(measure: Callable[..., Any]) -> None:
     left = {
-        threat: measure("curve", threat=threat, variant=CONV, attack=PGD, budget=0.1)["robust_accuracy"]["count"]
+        threat: measure("curve", threat=threat, variant=CONV, attack=PGD, budget=0.1)["robust_accuracy"][
+            "count"
+        ]
         for threat in ("transfer", "white_box", "worst")
     }
     assert left["worst"] <= min(left["transfer"], left["white_box"])
@@ -191,7 +200,7 @@ def test_confidence_is_of_equally_many_images_of_each_class(measure: Callable[..
     assert measure("confidence", level=2)["above"]["count"] == 0
     hot = measure("confidence", level=0.8, temperature=16)["above"]["count"]
     assert hot < measure("confidence", level=0.8)["above"]["count"]
-    images, labels = common.test_images(Cell({"dataset": "digits", "images": 20}), balanced=True)
+    images, labels = common.images_of(Cell({"dataset": "digits", "images": 20}), balanced=True)
     assert torch.bincount(labels).tolist() == [2] * 10
     assert measure("confidence", measure="relative", level=0)["accuracy"]["count"] == int(
         (predictions(network(), images) == labels).sum()
@@ -202,7 +211,9 @@ def test_accuracy(measure: Callable[..., Any]) -> None:
     data = datasets.load("digits")
     found = measure("accuracy", images=100, variant=[{"name": "bit_depth", "bits": 2}, CONV])
     squeezed = make("lenet5", [{"name": "bit_depth", "bits": 2}, CONV], data, 0)
-    assert found["accuracy"]["value"] == models.accuracy(squeezed, data.test_images[:100], data.test_labels[:100])
+    assert found["accuracy"]["value"] == models.accuracy(
+        squeezed, data.test_images[:100], data.test_labels[:100]
+    )
     assert found["agreement"]["count"] < 100
     assert measure("accuracy", images=100)["agreement"]["count"] == 100
 
@@ -263,7 +274,11 @@ images = 5
 @pytest.mark.parametrize(
     ("line", "instead", "told"),
     [
-        ('"transfer"', '"transfr"', "'transfr' is not the name of a kind of experiment: did you mean transfer?"),
+        (
+            '"transfer"',
+            '"transfr"',
+            "'transfr' is not the name of a kind of experiment: did you mean transfer?",
+        ),
         ('"digits"', '"digit"', "did you mean digits?"),
         ('"lenet5"', '"lenet"', "did you mean lenet5"),
         ('"lenet5"', '{ name = "lenet5", hiden = 3 }', "lenet5 has no option 'hiden'"),
@@ -300,12 +315,20 @@ def test_an_experiment_by_one_command(tmp_path: Path) -> None:
     pytest.importorskip("jinja2", reason="reports need jinja2 (extra robustness)")
     pytest.importorskip("loky", reason="sweeps need loky (extra robustness)")
     path, out = tmp_path / "small.toml", tmp_path / "out"
-    table = '[[report.tables]]\ntitle = "T"\nrows = ["attack"]\ncolumns = ["variant"]\nvalue = "success"\nunit = "%"\n'
-    path.write_text(PLAIN.replace('variant = "axfpm"\n', "") + '[axes]\nvariant = ["axfpm", "exact"]\n' + table)
-    found = testing.CliRunner().invoke(app, ["robustness", "run", str(path), "--jobs", "1", "--out", str(out)])
+    table = '[[report.tables]]\ntitle = "T"\nrows = ["attack"]\ncolumns = ["variant"]\nvalue = "success"\n'
+    path.write_text(
+        PLAIN.replace('variant = "axfpm"\n', "") + '[axes]\nvariant = ["axfpm", "exact"]\n' + table
+    )
+    found = testing.CliRunner().invoke(
+        app, ["robustness", "run", str(path), "--jobs", "1", "--out", str(out)]
+    )
     assert found.exit_code == 0, found.output
     assert "2 of 2 cells are measured" in found.output
     assert "| fgsm |" in (out / "report.md").read_text()
+    kept = json.loads((out / "results.json").read_text())
+    assert [cell["settings"]["variant"] for cell in kept["cells"]] == ["axfpm", "exact"]
+    assert kept["cells"][1]["results"]["success"]["value"] == 1
+    assert "examples" not in kept["cells"][0]["results"]
 
 
 @pytest.mark.parametrize("path", sorted(PAPERS.glob("*/*.toml")), ids=lambda p: f"{p.parent.name}-{p.stem}")

@@ -8,7 +8,7 @@ from typing import Any
 from axsim.robustness.cells import Cell
 from axsim.robustness.experiments import Experiment
 from axsim.robustness.kinds import specs
-from axsim.robustness.kinds.common import MODULES, network_of, rate_of, test_images
+from axsim.robustness.kinds.common import MODULES, images_of, network_of, rate_of
 from axsim.robustness.kinds.trained import digest
 from axsim.robustness.measures import predictions
 from axsim.robustness.store import Shared
@@ -16,7 +16,7 @@ from axsim.robustness.store import Shared
 
 def run(cell: Cell, shared: Shared) -> Mapping[str, Any]:
     """The accuracy of one variant, and how often it says the same as the exact network."""
-    images, labels = test_images(cell)
+    images, labels = images_of(cell)
     network, exact = network_of(cell, cell["variant"]), network_of(cell, "exact")
     said, exact_said = predictions(network, images), predictions(exact, images)
     return {

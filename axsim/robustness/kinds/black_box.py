@@ -1,7 +1,7 @@
 """The kind "black_box": crafted on a substitute that was trained on the victim's answers alone.
 
-N. Papernot et al., "Practical black-box attacks against machine learning" (ASIA CCS 2017). The images that the
-substitute begins with are the last test images; those that are attacked are the first ones.
+N. Papernot et al., "Practical black-box attacks against machine learning" (ASIA CCS 2017). The images that
+the substitute begins with are the last test images; those that are attacked are the first ones.
 """
 
 from __future__ import annotations
@@ -36,7 +36,11 @@ def run(cell: Cell, shared: Shared) -> Mapping[str, Any]:
     settings = cell.settings
     victim = network_of(cell, settings["variant"])
     substitute = _substitute(cell, shared, victim)
-    made = {"substitute": settings["substitute"], "of": settings["variant"], "of_network": settings["network"]}
+    made = {
+        "substitute": settings["substitute"],
+        "of": settings["variant"],
+        "of_network": settings["network"],
+    }
     crafted = crafted_for(cell, shared, substitute.network, network=made, budget=settings["budget"])
     if settings["push"] != 1:
         crafted = crafted.pushed(settings["push"])
@@ -70,7 +74,9 @@ def _substitute(cell: Cell, shared: Shared, victim: nn.Module) -> Substitute:
 
     def work() -> dict[str, Any]:
         images = data.tensors("test")[0][-int(settings["first"]) :]
-        found = train_substitute(victim, untrained, images, rounds=int(settings["rounds"]), seed=int(settings["seed"]))
+        found = train_substitute(
+            victim, untrained, images, rounds=int(settings["rounds"]), seed=int(settings["seed"])
+        )
         file = io.BytesIO()
         torch.save(found.network.state_dict(), file)
         state = np.frombuffer(file.getvalue(), np.uint8)

@@ -92,7 +92,9 @@ def _of_budget(judged: Judged, budget: float, right: Tensor, own: Rate) -> list[
         many = many | tried(judged.attack, budget, judged.seed + 1000 * more)
     whole = 1.0 if norm == "linf" else float(crafted.originals[0].numel()) ** 0.5
     budgets = [budget / 4, budget / 2, budget, whole]
-    rates = [own if b == budget else measures.rate(tried(judged.attack, b, judged.seed)[right]) for b in budgets]
+    rates = [
+        own if b == budget else measures.rate(tried(judged.attack, b, judged.seed)[right]) for b in budgets
+    ]
     gradient = judged.attack.gradient
     skip = not_tried("iterative beats one step", f"{judged.attack.name} follows no gradient")
     return [

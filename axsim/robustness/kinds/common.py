@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -49,7 +48,7 @@ MODULES = (
 EXAMPLES = 2  # images that a cell keeps for the report
 
 
-def test_images(cell: Cell, *, balanced: bool = False) -> tuple[Tensor, Tensor]:
+def images_of(cell: Cell, *, balanced: bool = False) -> tuple[Tensor, Tensor]:
     """The first test images of the cell's data set, and their labels.
 
     ``balanced``: equally many of each class.
@@ -62,7 +61,9 @@ def test_images(cell: Cell, *, balanced: bool = False) -> tuple[Tensor, Tensor]:
         images, labels = data.tensors("test")
         each, classes = count // len(data.classes), range(len(data.classes))
         if each < 1:
-            raise ValueError(f"images is {count}: at least one for each of {len(classes)} classes was expected")
+            raise ValueError(
+                f"images is {count}: at least one for each of {len(classes)} classes was expected"
+            )
         rows = torch.cat([(labels == c).nonzero()[:each, 0] for c in classes])
         return images[rows], labels[rows]
     if count > len(data.test_images):
@@ -79,7 +80,7 @@ def network_of(cell: Cell, variant: Any, gradient: str = "ste", network: Any = N
 
 @functools.lru_cache(maxsize=12)
 def _made(how: str) -> nn.Module:
-    """The networks that a process used last: cells that follow each other have the same ones. None changes them."""
+    """The networks that a process used last: cells that follow each other have the same ones, unchanged."""
     data, network, variant, seed, gradient = json.loads(how)
     return make(network, variant, dataset(data), seed, gradient)
 
@@ -103,7 +104,7 @@ def crafted_for(
         attack, budget, seed: default: the cell's.
     """
     attack, seed = cell["attack"] if attack is None else attack, cell["seed"] if seed is None else seed
-    images, labels = test_images(cell)
+    images, labels = images_of(cell)
     made = attacks.get(**table(attack, "an attack"))
     what = {
         "what": "crafted",
@@ -122,12 +123,19 @@ def crafted_for(
 
     def work() -> dict[str, Any]:
         found = craft(made, source, images, labels, budget=budget, seed=int(seed))
-        arrays = {"images": found.images, "before": found.before, "after": found.after, "queries": found.queries}
+        arrays = {
+            "images": found.images,
+            "before": found.before,
+            "after": found.after,
+            "queries": found.queries,
+        }
         return {name: value.numpy(force=True) for name, value in arrays.items()}
 
     arrays = {name: torch.from_numpy(np.array(a)) for name, a in shared.get(what, work).items()}
     settings = {"attack": made.name, "budget": budget, **made.settings, "seed": seed}
-    return Crafted(images, arrays["images"], labels, arrays["before"], arrays["after"], arrays["queries"], settings)
+    return Crafted(
+        images, arrays["images"], labels, arrays["before"], arrays["after"], arrays["queries"], settings
+    )
 
 
 def backward_of(network: nn.Module, exact: nn.Module, images: Tensor, control: str) -> nn.Module:
@@ -175,4 +183,3 @@ def examples_of(crafted: Crafted, said: Tensor, rows: Tensor) -> list[dict[str, 
 def rate_of(happened: Tensor) -> dict[str, Any]:
     """A share with its interval, as a mapping."""
     return asdict(measures.rate(happened))
-

@@ -1,4 +1,4 @@
-"""The kind "confidence": how far the right class is ahead of the next, over equally many images of each class."""
+"""The kind "confidence": how far the right class is ahead of the next; equally many images of each class."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from axsim.robustness.cells import Cell
 from axsim.robustness.experiments import Experiment, Setting, number
 from axsim.robustness.kinds import specs
-from axsim.robustness.kinds.common import MODULES, network_of, rate_of, spread_of, test_images
+from axsim.robustness.kinds.common import MODULES, images_of, network_of, rate_of, spread_of
 from axsim.robustness.measures import confidence, logits, relative_confidence
 from axsim.robustness.store import Shared
 
@@ -18,7 +18,7 @@ MEASURES = ("softmax", "raw", "relative")
 def run(cell: Cell, shared: Shared) -> Mapping[str, Any]:
     """The share of images whose margin is above a level, and the margins' distribution."""
     settings = cell.settings
-    images, labels = test_images(cell, balanced=True)
+    images, labels = images_of(cell, balanced=True)
     scores = logits(network_of(cell, settings["variant"]), images)
     if settings["measure"] == "relative":
         values = relative_confidence(scores, labels)

@@ -16,9 +16,9 @@ from axsim.robustness.kinds.common import (
     backward_of,
     crafted_for,
     examples_of,
+    images_of,
     network_of,
     rate_of,
-    test_images,
 )
 from axsim.robustness.kinds.trained import digest
 from axsim.robustness.kinds.white_box import CONTROLS
@@ -31,7 +31,7 @@ THREATS = ("transfer", "white_box", "worst")
 def run(cell: Cell, shared: Shared) -> Mapping[str, Any]:
     """The variant on images crafted on another network, on itself, or the worse of both for each image."""
     settings, budget = cell.settings, cell["budget"]
-    images, labels = test_images(cell)
+    images, labels = images_of(cell)
     source = network_of(cell, settings["source"], network=settings["source_network"])
     victim = network_of(cell, settings["variant"], settings["gradient"])
     right = predictions(victim, images) == labels
@@ -45,7 +45,11 @@ def run(cell: Cell, shared: Shared) -> Mapping[str, Any]:
         results["source_robust_accuracy"] = rate_of(crafted.after == labels)
     if settings["threat"] in ("white_box", "worst"):
         backward = backward_of(victim, source, images, settings["control"])
-        here = {"variant": settings["variant"], "gradient": settings["gradient"], "control": settings["control"]}
+        here = {
+            "variant": settings["variant"],
+            "gradient": settings["gradient"],
+            "control": settings["control"],
+        }
         crafted = crafted_for(cell, shared, backward, budget=budget, **here)
         said = predictions(victim, crafted.images)
         still &= said == labels

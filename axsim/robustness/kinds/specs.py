@@ -1,15 +1,15 @@
 """Settings that all kinds share: what experiment files may say of networks, variants and attacks.
 
-    dataset = "mnist"                                   # a name of axsim.datasets
-    network = "lenet5"                                  # a name of axsim.models, or a table:
-    network = { name = "cleverhans", width = 16 }       # with the network's own options,
-    network = { name = "lenet5", seed = 1, epochs = 3 } # with how it is trained (see trained),
-    network = { name = "lenet5_da", weights = "lenet5_da.npz" }  # or with weights from a file of your own
-    variant = "exact"                                   # the network itself
-    variant = "axfpm"                                   # its products through that multiplier, or a table:
-    variant = { name = "L40", layers = "conv", w_coding = "affine" }
-    variant = [{ name = "qusecnets", levels = 4 }, "axfpm"]      # a defence, and multipliers after it
-    attack = { name = "cw_l2", steps = 100 }            # a name of axsim.robustness.attacks
+dataset = "mnist"                                   # a name of axsim.datasets
+network = "lenet5"                                  # a name of axsim.models, or a table:
+network = { name = "cleverhans", width = 16 }       # with the network's own options,
+network = { name = "lenet5", seed = 1, epochs = 3 } # with how it is trained (see trained),
+network = { name = "lenet5_da", weights = "lenet5_da.npz" }  # or with weights from a file of your own
+variant = "exact"                                   # the network itself
+variant = "axfpm"                                   # its products through that multiplier, or a table:
+variant = { name = "L40", layers = "conv", w_coding = "affine" }
+variant = [{ name = "qusecnets", levels = 4 }, "axfpm"]      # a defence, and multipliers after it
+attack = { name = "cw_l2", steps = 100 }            # a name of axsim.robustness.attacks
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Networks with their weights: those that come with axsim, a file's, or trained here once and kept.
 
-A trained one is a function of its table in the experiment file, of the data set and of the seed alone (on one
-machine, with one thread); it is kept in ``models/experiments`` in the user's cache folder, with the record of how
-it was made.
+A trained one is a function of its table in the experiment file, of the data set and of the seed alone (on
+one machine, with one thread); it is kept in ``models/experiments`` in the user's cache folder, with the
+record of how it was made.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ def dataset(name: str) -> datasets.Dataset:
     return datasets.load(name)
 
 
-def build_untrained(spec: Mapping[str, Any], data: datasets.Dataset | None, seed: int | None = None) -> nn.Module:
+def build_untrained(
+    spec: Mapping[str, Any], data: datasets.Dataset | None, seed: int | None = None
+) -> nn.Module:
     """The network of a table, for the images of a data set (default: as the network has it by itself)."""
     options = {k: tuple(v) if isinstance(v, list) else v for k, v in spec.items() if k != "name"}
     shape: dict[str, int] = {} if data is None else data.options
@@ -59,7 +61,13 @@ def build_untrained(spec: Mapping[str, Any], data: datasets.Dataset | None, seed
         return quantization_network(**{**{renamed[k]: v for k, v in shape.items()}, **options})
 
 
-def load(spec: Mapping[str, Any], data: datasets.Dataset, seed: int, changes: Any = (), change: Change | None = None):  # type: ignore[no-untyped-def]
+def load(
+    spec: Mapping[str, Any],
+    data: datasets.Dataset,
+    seed: int,
+    changes: Any = (),
+    change: Change | None = None,
+):  # type: ignore[no-untyped-def]
     """A network with its weights, in evaluation mode.
 
     Args:
@@ -78,7 +86,13 @@ def load(spec: Mapping[str, Any], data: datasets.Dataset, seed: int, changes: An
         network = change(build_untrained(built, data)) if change else build_untrained(built, data)
         return models.load_npz(network, _find(spec["weights"])).eval()
     given = {k: v for k, v in spec.items() if k in RECIPE}
-    if seed == 0 and not given and change is None and len(built) == 1 and _comes_along(spec["name"], data.name):
+    if (
+        seed == 0
+        and not given
+        and change is None
+        and len(built) == 1
+        and _comes_along(spec["name"], data.name)
+    ):
         return models.load(spec["name"], data.name, _shipped())
     return _trained(built, data, seed, {**recipe_of(spec["name"], data.name), **given}, changes, change)
 
@@ -153,9 +167,15 @@ def _trained(  # type: ignore[no-untyped-def]
     with lock_file(folder / "lock"):
         path = folder / f"{name}-{data.name}.safetensors"
         if not path.exists():
-            print(f"axsim: training {canonical(dict(built))} on {data.name}, seed {seed}", file=sys.stderr, flush=True)
+            print(
+                f"axsim: training {canonical(dict(built))} on {data.name}, seed {seed}",
+                file=sys.stderr,
+                flush=True,
+            )
             with _one_thread():
-                epochs = models.train(network, images, labels, how, checkpoint=folder / "checkpoint", show=True)
+                epochs = models.train(
+                    network, images, labels, how, checkpoint=folder / "checkpoint", show=True
+                )
             accuracy = models.accuracy(network, data.test_images, data.test_labels)
             record = {**made, "options": {}, "accuracy": accuracy, "epochs": [asdict(e) for e in epochs]}
             record["versions"] = {**versions(), "torch": torch.__version__}
@@ -171,7 +191,9 @@ def _fill(network: nn.Module, path: Path) -> None:
     try:
         network.load_state_dict(load_file(path))
     except Exception as problem:  # safetensors has errors of its own for damage
-        raise WeightsError(f"{path} cannot be read: {problem}; delete {path.parent} to train anew") from problem
+        raise WeightsError(
+            f"{path} cannot be read: {problem}; delete {path.parent} to train anew"
+        ) from problem
 
 
 @contextmanager

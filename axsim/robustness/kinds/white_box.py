@@ -1,4 +1,4 @@
-"""The kind "white_box": crafted on the variant itself, by a gradient rule, beside the same on the exact network."""
+"""The kind "white_box": crafted on the variant itself by a gradient rule, and on the exact network."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from axsim.robustness.kinds.common import (
     backward_of,
     crafted_for,
     examples_of,
+    images_of,
     network_of,
     noise_of,
     rate_of,
     spread_of,
-    test_images,
 )
 from axsim.robustness.kinds.trained import digest
 from axsim.robustness.kinds.variants import parts
@@ -34,7 +34,7 @@ CONTROLS = ("none", "gain", "scaled")
 def run(cell: Cell, shared: Shared) -> Mapping[str, Any]:
     """One attack on the variant, the same on the exact network, their noise side by side, the checks."""
     settings = cell.settings
-    images, labels = test_images(cell)
+    images, labels = images_of(cell)
     exact = network_of(cell, "exact")
     network = network_of(cell, settings["variant"], settings["gradient"])
     backward = backward_of(network, exact, images, settings["control"])

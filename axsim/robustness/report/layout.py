@@ -149,8 +149,8 @@ def read_layout(
 ) -> Layout:
     """The layout that the table ``[report]`` of a file in ``folder`` declares.
 
-    ``settings`` are those of its kind; ``everywhere`` those of any kind, as a ``published.json`` beside files of
-    several kinds may have them in figures that this file does not show.
+    ``settings`` are those of its kind; ``everywhere`` those of any kind, as a ``published.json`` beside files
+    of several kinds may have them in figures that this file does not show.
 
     Raises ``PlaceError`` for what it does not know, with near names.
     """
