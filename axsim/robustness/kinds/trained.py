@@ -55,10 +55,11 @@ def build_untrained(
     if spec["name"] != TABLE_11:
         return models.get(spec["name"], seed=seed, **{**shape, **options})
     renamed = {"in_channels": "channels", "size": "side", "classes": "classes"}
+    sizes: dict[str, Any] = {**{renamed[k]: v for k, v in shape.items()}, **options}
     with torch.random.fork_rng(devices=[], enabled=seed is not None):
         if seed is not None:
             torch.manual_seed(seed)
-        return quantization_network(**{**{renamed[k]: v for k, v in shape.items()}, **options})
+        return quantization_network(**sizes)
 
 
 def load(
@@ -67,7 +68,7 @@ def load(
     seed: int,
     changes: Any = (),
     change: Change | None = None,
-):  # type: ignore[no-untyped-def]
+) -> nn.Module:
     """A network with its weights, in evaluation mode.
 
     Args:
@@ -139,14 +140,14 @@ def _comes_along(name: str, data: str) -> bool:
     return (name, data) in models.list_trained(_shipped())
 
 
-def _trained(  # type: ignore[no-untyped-def]
+def _trained(
     built: Mapping[str, Any],
     data: datasets.Dataset,
     seed: int,
     recipe: Mapping[str, Any],
     changes: Any,
     change: Change | None,
-):
+) -> nn.Module:
     count = int(recipe["train_images"]) or len(data.train_images)
     images, labels = data.train_images[:count], data.train_labels[:count]
     how = models.Recipe(**{k: v for k, v in recipe.items() if k != "train_images"}, seed=seed)

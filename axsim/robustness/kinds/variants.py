@@ -53,7 +53,7 @@ def make(network: Any, variant: Any, data: datasets.Dataset, seed: int, gradient
 
 def _is_trained(part: Mapping[str, Any]) -> bool:
     """Whether the network learns with the defence in it."""
-    return part["name"] == "dorefa" or (part["name"] == "qusecnets" and part["joint"])
+    return bool(part["name"] == "dorefa" or (part["name"] == "qusecnets" and part["joint"]))
 
 
 def _change(part: Mapping[str, Any], network: nn.Module) -> nn.Module:
