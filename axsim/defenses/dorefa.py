@@ -24,7 +24,7 @@ WEIGHTED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 
 
 class QuantizedWeight(nn.Module):  # type: ignore[misc]
-    """Weights as DoReFa has them; a parametrisation for :mod:`torch.nn.utils.parametrize`.
+    """Weights as DoReFa has them; a parametrisation for ``torch.nn.utils.parametrize``.
 
     Args:
         bits: 1 to 31.

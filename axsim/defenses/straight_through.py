@@ -34,5 +34,5 @@ def straight_through(x: Tensor, value: Tensor) -> Tensor:
 
 
 def round_to_levels(x: Tensor, levels: int) -> Tensor:
-    """Numbers in [0, 1] to the nearest of 0, 1 / levels, ..., 1, halves to even; straight through backwards."""
+    """Numbers in [0, 1] to the nearest of 0, 1 / levels, ..., 1 (halves to even); straight through back."""
     return straight_through(x, (x * levels).round() / levels)

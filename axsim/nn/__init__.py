@@ -18,18 +18,22 @@ from axsim.nn import gradients, layers, observers
 from axsim.nn.convert import approximate
 from axsim.nn.fold import fold_batch_norm
 from axsim.nn.gradients import STE
+from axsim.nn.looking import calibrate_through
 from axsim.nn.quantization import Quantization
 from axsim.nn.ranges import calibrate, calibration, load_calibration
+from axsim.nn.through import through
 
 __all__ = [
     "STE",
     "Quantization",
     "approximate",
     "calibrate",
+    "calibrate_through",
     "calibration",
     "fold_batch_norm",
     "gradients",
     "layers",
     "load_calibration",
     "observers",
+    "through",
 ]

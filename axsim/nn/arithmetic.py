@@ -55,6 +55,13 @@ class Arithmetic:
             return None
         return both[1].left(both[0])
 
+    @property
+    def right(self) -> Rule | None:
+        """How right operands are quantised; None for a float multiplier."""
+        if (both := self.integer) is None:
+            return None
+        return both[1].right(both[0])
+
     def __copy__(self) -> Arithmetic:
         return self
 

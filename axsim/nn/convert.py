@@ -34,10 +34,11 @@ def approximate(
 ) -> nn.Module:
     """A model whose layers multiply through an approximate multiplier.
 
-    Layers of the classes in ``axsim.nn.layers`` are replaced: Linear, Conv1d to Conv3d, ConvTranspose1d and
-    ConvTranspose2d. Weights, names, hooks and the keys of ``state_dict`` stay, so that checkpoints load in
-    both directions. Biases are added exactly, before the one rounding. A layer that is approximate already
-    gets the new multiplier and keeps the ranges that a calibration found.
+    Layers of the classes in ``axsim.nn.layers`` are replaced: Linear, Conv1d to Conv3d, ConvTranspose1d,
+    ConvTranspose2d, MultiheadAttention, RNN, GRU and LSTM. Weights, names, hooks and the keys of
+    ``state_dict`` stay, so that checkpoints load in both directions. Biases are added exactly, before the one
+    rounding. A layer that is approximate already gets the new multiplier and keeps the ranges that a
+    calibration found.
 
     Args:
         model: a network, or one layer.
@@ -180,3 +181,7 @@ def _leave_fast_paths(model: nn.Module) -> None:
             isinstance(inner, Approximate) for inner in module.modules()
         ):
             module.activation_relu_or_gelu = 0  # the fast path knows these two alone
+        if isinstance(module, nn.TransformerEncoder) and any(
+            isinstance(inner, Approximate) for inner in module.modules()
+        ):
+            module.use_nested_tensor = False  # which is for the fast path

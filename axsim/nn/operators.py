@@ -20,7 +20,8 @@ from torch import Tensor
 from axsim.nn.arithmetic import Arithmetic, resolve
 from axsim.nn.geometry import Conv, Geometry, Linear, MatMul, Transposed, output_size
 from axsim.nn.gradients.rule import Product
-from axsim.nn.products import activations, as_wide, own_params, product, weight_params
+from axsim.nn.gradients.ste import kept
+from axsim.nn.products import activations, as_wide, own_params, product, right_params, weight_params
 from axsim.quantization import Rule
 
 Ints = Sequence[int]
@@ -34,7 +35,8 @@ _SCHEMAS = {
     + _LAST.format("int[] stride, int[] padding, int[] dilation, int groups, "),
     "conv_transpose": "(Tensor x, Tensor w, Tensor? bias, "
     + _LAST.format("int[] stride, int[] padding, int[] output_padding, int[] dilation, int groups, "),
-    "matmul": "(Tensor x, Tensor w, Tensor? bias, " + _LAST.format(""),
+    "matmul": "(Tensor x, Tensor w, Tensor? bias, float[]? a_range, str key, str label='', "
+    "float[]? b_range=None) -> Tensor",
 }
 _GEOMETRIES: dict[str, Any] = {
     "linear": Linear, "conv": Conv, "conv_transpose": Transposed, "matmul": MatMul
@@ -94,11 +96,15 @@ def matmul(
     key: str,
     bias: Tensor | None = None,
     label: str = "",
+    b_range: Range | None = None,
 ) -> Tensor:
-    """x (..., M, K) by w (..., K, N), plus bias (N,): (..., M, N); leading axes broadcast."""
+    """x (..., M, K) by w (..., K, N), plus bias (N,): (..., M, N); leading axes broadcast.
+
+    ``b_range`` is the range of w, None its own.
+    """
     if _is_plain(x, w, bias):
-        return _named(label, x, w, bias, a_range, key, _MATMUL)
-    return torch.ops.axsim.matmul(x, w, bias, a_range, key, label)
+        return _named(label, x, w, bias, a_range, key, _MATMUL, b_range)
+    return torch.ops.axsim.matmul(x, w, bias, a_range, key, label, b_range)
 
 
 _LINEAR, _MATMUL = Linear(), MatMul()
@@ -123,15 +129,19 @@ def _named(
     a_range: Sequence[float] | None,
     key: str,
     geometry: Geometry,
+    b_range: Sequence[float] | None = None,
 ) -> Tensor:
     """The product; errors say where."""
     try:
-        limits = None if a_range is None else (a_range[0], a_range[1])
-        return product(x, w, bias, limits, resolve(key), geometry)
+        return product(x, w, bias, _pair(a_range), resolve(key), geometry, _pair(b_range))
     except (TypeError, ValueError) as error:
         if not label:
             raise
         raise type(error)(f"{label}: {error}") from error
+
+
+def _pair(limits: Sequence[float] | None) -> Range | None:
+    return None if limits is None else (limits[0], limits[1])
 
 
 def _geometry(name: str, numbers: Sequence[Any]) -> Geometry:
@@ -146,31 +156,32 @@ def _define(name: str) -> None:
     def compute(
         x: Tensor, w: Tensor, bias: Tensor | None, a_range: list[float] | None, key: str, *rest: Any
     ) -> Tensor:
-        numbers, label = _split(name, rest)
-        return _named(label, x, w, bias, a_range, key, _geometry(name, numbers))
+        numbers, label, b_range = _split(name, rest)
+        return _named(label, x, w, bias, a_range, key, _geometry(name, numbers), b_range)
 
     def fake(
         x: Tensor, w: Tensor, bias: Tensor | None, a_range: list[float] | None, key: str, *rest: Any
     ) -> Tensor:
-        numbers, _ = _split(name, rest)
+        numbers, *_ = _split(name, rest)
         return x.new_empty(_shape(x, w, _geometry(name, numbers)))
 
     def keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         x, w, bias, a_range, key, *rest = inputs
         wants_output = getattr(resolve(key).gradient, "wants_output", False)
         ctx.save_for_backward(x, w, bias if wants_output else None, output if wants_output else None)
-        ctx.settings = a_range, key, _split(name, rest)[0]
+        numbers, _, b_range = _split(name, rest)
+        ctx.settings = a_range, key, numbers, b_range
         ctx.bias_shape = None if bias is None else (bias.shape, bias.dtype)
 
     def backward(ctx: Any, upstream: Tensor) -> tuple[Any, ...]:
         x, w, bias, output = ctx.saved_tensors
-        a_range, key, numbers = ctx.settings
+        a_range, key, numbers, b_range = ctx.settings
         wanted = list(ctx.needs_input_grad[:2])
         of_x = of_w = of_bias = None
         if output is not None and bias is not None:
             output = output - _by_channel(bias, name, output.ndim)
         if any(wanted):
-            arguments = upstream, x, w, output, a_range, key, name, _flat(numbers), wanted
+            arguments = upstream, x, w, output, a_range, key, name, _flat(numbers), wanted, b_range
             if _is_traced(upstream, x, w):
                 of_x, of_w = torch.ops.axsim.gradients(*arguments)
             else:
@@ -188,10 +199,11 @@ def _define(name: str) -> None:
     torch.library.register_autograd(f"axsim::{name}", backward, setup_context=keep, lib=_library)
 
 
-def _split(name: str, rest: Sequence[Any]) -> tuple[tuple[Any, ...], str]:
-    """An operator's further arguments: its geometry's, and the label, which may be left out."""
+def _split(name: str, rest: Sequence[Any]) -> tuple[tuple[Any, ...], str, Sequence[float] | None]:
+    """An operator's further arguments: its geometry's, and the label and w's range, which may be left out."""
     count = {"conv": 4, "conv_transpose": 5}.get(name, 0)
-    return tuple(rest[:count]), rest[count] if len(rest) > count else ""
+    label = rest[count] if len(rest) > count else ""
+    return tuple(rest[:count]), label, rest[count + 1] if len(rest) > count + 1 else None
 
 
 def _by_channel(bias: Tensor, name: str, axes: int) -> Tensor:
@@ -211,7 +223,7 @@ def _shape(x: Tensor, w: Tensor, geometry: Geometry) -> tuple[Any, ...]:
 # The gradients as an operator of their own, for graphs: rules look at numbers, which a trace has not.
 _library.define(
     "gradients(Tensor upstream, Tensor x, Tensor w, Tensor? output, float[]? a_range, str key, str name, "
-    "int[] geometry, bool[] wanted) -> (Tensor, Tensor)"
+    "int[] geometry, bool[] wanted, float[]? b_range=None) -> (Tensor, Tensor)"
 )
 
 
@@ -248,11 +260,20 @@ def _gradients(
     name: str,
     numbers: Sequence[int],
     wanted: Sequence[bool],
+    b_range: Sequence[float] | None = None,
 ) -> tuple[Tensor | None, Tensor | None]:
-    """By the rule of the arithmetic, in float32 or float64."""
+    """By the rule of the arithmetic, in float32 or float64.
+
+    Modes of torch that look at functions do not see the rule's own products, which are exact.
+    """
     by, geometry = resolve(key), _unflat(name, numbers)
-    made = _product(as_wide(x), w, None if output is None else as_wide(output), a_range, by, geometry)
-    of_x, of_w = by.gradient.gradients(as_wide(upstream), made, (wanted[0], wanted[1]))
+    with torch._C.DisableTorchFunction():
+        wide = None if output is None else as_wide(output)
+        made = _product(as_wide(x), w, wide, a_range, by, geometry, b_range)
+        of_x, of_w = by.gradient.gradients(as_wide(upstream), made, (wanted[0], wanted[1]))
+        clips = b_range is not None and getattr(by.gradient, "clip", True)
+        if clips and of_w is not None and made.w_params is not None:
+            of_w = of_w * kept(made.w, made.w_params)
     return None if of_x is None else of_x.to(x.dtype), None if of_w is None else of_w.to(w.dtype)
 
 
@@ -263,12 +284,15 @@ def _product(
     a_range: Sequence[float] | None,
     by: Arithmetic,
     geometry: Geometry,
+    b_range: Sequence[float] | None,
 ) -> Product:
-    limits = None if a_range is None else (a_range[0], a_range[1])
-    left = activations(x, limits, by, geometry)
+    left = activations(x, _pair(a_range), by, geometry)
     if isinstance(left, Rule):
         left = own_params(x.detach(), left)
-    right = weight_params(w, by, geometry)
+    if isinstance(geometry, MatMul):
+        right = right_params(as_wide(w.detach()), _pair(b_range), by)
+    else:
+        right = weight_params(w, by, geometry)
     return Product(x, as_wide(w), by.multiplier, left, right, geometry, output, a_range is not None)
 
 
@@ -279,7 +303,7 @@ def _gradients_of_graph(*arguments: Any) -> tuple[Tensor, Tensor]:
 
 
 def _fake_gradients(*arguments: Any) -> tuple[Tensor, Tensor]:
-    upstream, x, w, wanted = arguments[0], arguments[1], arguments[2], arguments[-1]
+    upstream, x, w, wanted = arguments[0], arguments[1], arguments[2], arguments[8]
     return tuple(
         t.new_empty(t.shape) if wished else upstream.new_empty(0)
         for t, wished in zip((x, w), wanted, strict=True)

@@ -29,7 +29,13 @@ _said: set[str] = set()
 
 
 def product(
-    x: Tensor, w: Tensor, bias: Tensor | None, a_range: Range | None, by: Arithmetic, geometry: Geometry
+    x: Tensor,
+    w: Tensor,
+    bias: Tensor | None,
+    a_range: Range | None,
+    by: Arithmetic,
+    geometry: Geometry,
+    b_range: Range | None = None,
 ) -> Tensor:
     """The approximate product of that geometry, plus bias.
 
@@ -39,6 +45,7 @@ def product(
         a_range: the range of x, found before; None: x's own.
         by: how products are made.
         geometry: which activation meets which weight.
+        b_range: for ``MatMul`` the range of w, found before; None: w's own.
 
     Raises:
         TypeError: the operands' types do not go together.
@@ -62,7 +69,7 @@ def product(
     elif isinstance(geometry, Transposed):
         out = transposed(x, w, bias, left, by, geometry, weight_params(w, by, geometry))
     else:
-        out = _multiplied(x, w, left, by)
+        out = _multiplied(x, w, bias, left, b_range, by)
     return out if out.dtype == dtype else out.to(dtype)
 
 
@@ -77,11 +84,11 @@ def activations(x: Tensor, a_range: Range | None, by: Arithmetic, geometry: Geom
     return rule
 
 
-def own_params(x: Tensor, rule: Rule) -> QuantParams:
-    """How activations are quantised by their own range."""
+def own_params(x: Tensor, rule: Rule, name: str = "x") -> QuantParams:
+    """How activations, called ``name`` in messages, are quantised by their own range."""
     low, high = (float(end) for end in torch.aminmax(x)) if x.numel() else (0.0, 0.0)
     if not low - low == high - high == 0:
-        raise ValueError("x holds NaN or infinity, which no integer stands for; clean or clip it first")
+        raise ValueError(f"{name} holds NaN or infinity, which no integer stands for; clean or clip it first")
     return rule.params(low, high)
 
 
@@ -170,16 +177,24 @@ def _prepared(w: Tensor, by: Arithmetic, operation: Any, groups: int = 1) -> Any
     return prepare((integers.T, params), both[0])
 
 
-def _multiplied(a: Tensor, b: Tensor, left: By, by: Arithmetic) -> Tensor:
-    """``a @ b`` of two tensors that both may change."""
-    if (both := by.integer) is None:
+def _multiplied(
+    a: Tensor, b: Tensor, bias: Tensor | None, left: By, b_range: Range | None, by: Arithmetic
+) -> Tensor:
+    """``a @ b`` of two tensors that both may change, plus bias."""
+    bias = None if bias is None else as_wide(bias.detach()).to(a.dtype)
+    a, b = a.detach(), as_wide(b.detach())
+    if by.integer is None:
         out_dtype = "float64" if a.dtype == torch.float64 else None
-        return cast(Tensor, matmul(a.float(), as_wide(b).float(), by.multiplier, out_dtype=out_dtype))
-    multiplier, coding = both
-    rule = coding.right(multiplier)
-    b = as_wide(b)
-    out = matmul(a, b, multiplier, a_quant=left, b_quant=own_params(b, rule))
-    return cast(Tensor, out)
+        return cast(Tensor, matmul(a.float(), b.float(), by.multiplier, bias=bias, out_dtype=out_dtype))
+    right = right_params(b, b_range, by)
+    return cast(Tensor, matmul(a, b, by.multiplier, bias=bias, a_quant=left, b_quant=right))
+
+
+def right_params(b: Tensor, b_range: Range | None, by: Arithmetic) -> QuantParams | None:
+    """How the right operand of a ``MatMul`` is quantised: by a range, or by its own; None for floats."""
+    if (rule := by.right) is None:
+        return None
+    return own_params(b, rule, "b") if b_range is None else left_params(rule, *b_range)
 
 
 def _call(bound: Bound, x: Tensor, bias: Tensor | None, left: By) -> Tensor:

@@ -39,7 +39,7 @@ def calibrate(model: nn.Module, batches: Batches) -> None:
     """
     layers = [layer for layer in _layers(model).values() if _wants_ranges(layer)]
     with _watching(model, layers):
-        count = _run(model, batches)
+        count = feed(model, batches)
         if not count:
             raise ValueError("calibrate holds no batches, expected at least one")
         missed = [_site(layer, site) for layer in layers for site in layer.sites if site not in _seen(layer)]
@@ -48,7 +48,7 @@ def calibrate(model: nn.Module, batches: Batches) -> None:
                 f"calibration never reached {', '.join(missed)}: give it batches that use them, leave them "
                 'out (layers=), or take Quantization(activations="dynamic") for them'
             )
-        found = [{site: _range(layer, seen) for site, seen in _seen(layer).items()} for layer in layers]
+        found = [{site: _range(layer, site, seen) for site, seen in _seen(layer).items()} for layer in layers]
     for layer, ranges in zip(layers, found, strict=True):
         layer.calibration = ranges
 
@@ -112,22 +112,31 @@ def _wants_ranges(layer: Approximate) -> bool:
 @contextmanager
 def _watching(model: nn.Module, layers: list[Approximate]) -> Iterator[None]:
     """Within it the layers look at what comes, and all of the model computes exactly, in evaluation mode."""
-    trained = {module: module.training for module in model.modules()}
     every = list(_layers(model).values())
     try:
         for layer in every:
             layer.watched = {}
-        model.eval()
-        with torch.no_grad():
+        with evaluating(model):
             yield
     finally:
         for layer in every:
             layer.watched = None
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Within it all of the model is in evaluation mode, and no gradient is recorded."""
+    trained = {module: module.training for module in model.modules()}
+    try:
+        model.eval()
+        with torch.no_grad():
+            yield
+    finally:
         for module, training in trained.items():
             module.training = training
 
 
-def _run(model: nn.Module, batches: Batches) -> int:
+def feed(model: nn.Module, batches: Batches) -> int:
     """Run the model on the batches; how many there were."""
     if callable(batches) and not isinstance(batches, Iterable):
         batches(model)
@@ -170,8 +179,8 @@ def _seen(layer: Approximate) -> dict[str, Seen]:
     return layer.watched or {}
 
 
-def _range(layer: Approximate, seen: Seen) -> Range:
-    rule = layer.arithmetic.left
+def _range(layer: Approximate, site: str, seen: Seen) -> Range:
+    rule = layer.rule(site)
     assert rule is not None
     return observer_of(layer.quantization.observer).range(seen, rule)
 

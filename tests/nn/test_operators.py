@@ -15,7 +15,7 @@ from nn_layers import any_layer
 from torch import Tensor, nn
 
 import axsim
-from axsim.nn import STE, approximate
+from axsim.nn import STE, approximate, calibrate
 from axsim.nn.arithmetic import arithmetic
 from axsim.nn.geometry import Conv, Linear, MatMul, Transposed, exact
 from axsim.nn.operators import conv, conv_transpose, linear, matmul
@@ -220,3 +220,62 @@ def test_modes_see_the_operator() -> None:
     with torch.no_grad(), Seen():
         linear(torch.rand(1, 2), torch.rand(1, 2), None, None, KEY)
     assert "axsim.linear.default" in seen
+
+
+@pytest.mark.parametrize("mult", ["L40", "axfpm", "float32"])
+def test_biases_of_matrix_products(mult: str) -> None:
+    x, w, bias = torch.rand(2, 3, 4), torch.rand(4, 5), torch.rand(5)
+    key = arithmetic(mult).key
+    torch.testing.assert_close(
+        matmul(x, w, None, key, bias=bias), matmul(x, w, None, key) + bias, rtol=1e-6, atol=1e-6
+    )
+
+
+def test_right_operands_are_cut_off_by_their_range() -> None:
+    """And no gradient passes to what was."""
+    x, w = torch.tensor([[1.0, 2.0]]), torch.tensor([[-3.0], [0.5]], requires_grad=True)
+    for gradient, expected in ((STE(), [0.0, 2.0]), (STE(clip=False), [1.0, 2.0])):
+        key = arithmetic("exact8", gradient=gradient).key
+        y = matmul(x, w, (0.0, 2.0), key, b_range=(-1.0, 1.0))
+        torch.testing.assert_close(y, torch.tensor([[-1.0 + 2 * 0.5]]), rtol=0, atol=0.01)
+        with torch.no_grad():
+            assert torch.equal(matmul(x, w, (0.0, 2.0), key, b_range=(-1.0, 1.0)), y)
+        (found,) = torch.autograd.grad(y.sum(), w)
+        assert found[:, 0].tolist() == expected
+    arguments = (x, w, None, [0.0, 2.0], key, "", [-1.0, 1.0])
+    torch.library.opcheck(OPS.matmul.default, arguments)
+    with pytest.raises(ValueError, match=r"^scores: b holds NaN"):
+        matmul(x, w * torch.nan, None, KEY, label="scores")
+
+
+def test_compiled_before_it_is_calibrated_again(model: nn.Module) -> None:
+    """Ranges are numbers of the graph: another calibration makes another graph, and none that is stale."""
+    x = torch.rand(3, 1, 8, 8)
+    approx = approximate(model, "L40")
+    compiled = torch.compile(approx, fullgraph=True, backend="aot_eager")
+    with torch.no_grad():
+        for scale in (None, 1.0, 2.0, 3.0):
+            if scale is not None:
+                calibrate(approx, [scale * x])
+            assert torch.equal(compiled(x), approx(x))
+
+
+@pytest.mark.parametrize("mult", ["L40", "axfpm"])
+def test_called_with_other_weights(model: nn.Module, mult: str) -> None:
+    """``torch.func.functional_call`` on an approximate model, with gradients."""
+    x, approx = torch.rand(3, 1, 8, 8), approximate(model, mult)
+    weights = {name: (2 * p).detach().requires_grad_() for name, p in approx.named_parameters()}
+    torch.func.functional_call(approx, weights, (x,)).square().sum().backward()
+    approx.load_state_dict(weights, strict=False)
+    approx(x).square().sum().backward()
+    for name, parameter in approx.named_parameters():
+        torch.testing.assert_close(weights[name].grad, parameter.grad)
+
+
+def test_transforms_of_functions_are_refused(model: nn.Module) -> None:
+    """torch has no way for operators with a gradient of their own; an error, and no wrong number."""
+    x, approx = torch.rand(3, 1, 8, 8), approximate(model, "L40")
+    with pytest.raises(RuntimeError):
+        torch.func.grad(lambda x: approx(x).sum())(x)
+    with torch.no_grad(), pytest.raises(RuntimeError):
+        torch.func.vmap(approx)(x[:, None])

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from axsim.errors import UnknownAttackError
 from axsim.robustness.attacks import Attack, AttackResult, NamedAttack, get, list_attacks
+from axsim.robustness.attacks.attack import Asked
+from axsim.robustness.attacks.foolbox_attacks import estimated_gradient
 from axsim.robustness.balls import size
 
 QUICK: dict[str, dict[str, Any]] = {
@@ -338,3 +340,30 @@ def test_the_dlr_loss_needs_enough_classes() -> None:
     images, labels = torch.full((1, 1, 2, 2), 0.5), torch.tensor([0])
     with pytest.raises(ValueError, match=r"DLR loss needs 3 classes, 2 came"):
         craft(get("apgd_dlr_linf"), network, images, labels, 0.1)
+
+
+def test_the_estimated_gradient_is_the_planes_normal() -> None:
+    network, images, labels = plane_images(3)
+    starts = images.clone()
+    with torch.no_grad():
+        f, length = network(images)[:, 0], network.weight.norm()
+        starts -= (f / length**2)[:, None, None, None] * network.weight  # onto the plane
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        made = estimated_gradient(Asked(network, 3), starts, labels, 4000, torch.full((3,), 0.05))
+    torch.testing.assert_close(size(made, "l2"), torch.ones(3))
+    normal = network.weight.detach() / length
+    towards = (1 - 2 * (1 - labels)).float() * (made * normal).sum(
+        (1, 2, 3)
+    )  # class 1 is fooled by rising, 0 by falling
+    assert towards.min() > 0.95
+
+
+def test_decisions_that_are_all_alike_give_a_direction_still() -> None:
+    class Always(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            return torch.tensor([[0.0, 1.0]]).repeat(len(images), 1)
+
+    points, labels = torch.full((2, 1, 3, 3), 0.5), torch.zeros(2, dtype=torch.int64)
+    made = estimated_gradient(Asked(Always(), 2), points, labels, 10, torch.full((2,), 0.1))
+    torch.testing.assert_close(size(made, "l2"), torch.ones(2))

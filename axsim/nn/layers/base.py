@@ -16,6 +16,7 @@ from axsim.nn.arithmetic import Arithmetic
 from axsim.nn.observers import Observer, Range, Seen, observer_of
 from axsim.nn.quantization import Quantization
 from axsim.nn.weights import forget
+from axsim.quantization import Rule
 
 T = TypeVar("T")
 
@@ -42,6 +43,7 @@ class Approximate:
 
     exact_class: ClassVar[type[nn.Module]]
     sites: ClassVar[tuple[str, ...]] = ("",)
+    right_sites: ClassVar[tuple[str, ...]] = ()  # of them those of right operands, coded as weights are
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         raise TypeError(
@@ -71,6 +73,10 @@ class Approximate:
             )
         return found
 
+    def rule(self, site: str = "") -> Rule | None:
+        """How what comes to a site is quantised; None for a float multiplier."""
+        return self.arithmetic.right if site in self.right_sites else self.arithmetic.left
+
     def watch(self, x: Tensor, site: str = "") -> None:
         """See activations of a calibration.
 
@@ -96,7 +102,7 @@ class Approximate:
         return f"{said}, {self.arithmetic.key}"
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return _empty, (self.exact_class,), cast(nn.Module, self).__dict__
+        return _empty, (self.exact_class,), cast(Any, self).__getstate__()  # classes may leave things out
 
 
 # The approximate class of layers of an exact class. What is added here can be made approximate.
