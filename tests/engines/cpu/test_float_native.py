@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from axsim.circuits import exact as exact_gates
 from axsim.engines.cpu import float_reference as reference
 from axsim.engines.shapes.geometry import geometry
+from axsim.engines.weights import Weights
 from axsim.multipliers import get as resolve
 from axsim.multipliers.floating import FloatMultiplier
 from axsim.multipliers.significand import GateLevel, MaskedForm, Term
@@ -48,6 +49,11 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
     set_num_threads(None)
 
 
+def prepared_gemm(multiplier: FloatMultiplier, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The sums with prepared weights, not rounded."""
+    return native.layer_gemm(multiplier, a, Weights(b), None, np.dtype(np.float64))
+
+
 @cache
 def matrices(name: str, kind: str) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Pairs of operands, each with the reference's sums."""
@@ -63,6 +69,7 @@ def matrices(name: str, kind: str) -> list[tuple[np.ndarray, np.ndarray, np.ndar
 def test_gemm_equals_the_reference(name: str, kind: str, isa: str) -> None:
     for a, b, expected in matrices(name, kind):
         assert same(native.gemm(multipliers()[name], a, b, rounded=False), expected), (a.shape, b.shape)
+        assert same(prepared_gemm(multipliers()[name], a, b), expected), (a.shape, b.shape)
 
 
 @pytest.mark.parametrize("name", multipliers())
@@ -82,7 +89,12 @@ def test_large_products_cross_every_block_boundary(name: str, isa: str, threads:
         a[m // 2, k // 2] = 1e-30
         expected = reference.gemm(multiplier, a, b, rounded=False)
         assert same(native.gemm(multiplier, a, b, rounded=False), expected), (m, k, n)
-        assert same(native.gemm(multiplier, b.T, a.T), reference.gemm(multiplier, b.T, a.T)), (n, k, m)
+        assert same(prepared_gemm(multiplier, a, b), expected), (m, k, n)
+        expected = reference.gemm(multiplier, b.T, a.T, rounded=False)
+        assert same(native.gemm(multiplier, b.T, a.T), reference.round_sums(expected)), (n, k, m)
+        bias = normal(m).astype(np.float64)
+        biased = native.layer_gemm(multiplier, b.T, Weights(a.T), bias, np.dtype(np.float32))
+        assert same(biased, reference.round_sums(expected + bias)), (n, k, m)
 
 
 @given(
@@ -154,6 +166,10 @@ def test_conv2d_of_any_geometry(
     )
     expected = reference.conv2d(multiplier, x, w, g, rounded=False)
     assert same(native.conv2d(multiplier, x, w, g, rounded=False), expected)
+    weights, bias, dtype = Weights(w), normal(len(w), seed=seed).astype(np.float64), np.dtype(np.float32)
+    biased = reference.round_sums(expected + bias[:, None, None])
+    for _ in range(2):  # the streams that were made, too
+        assert same(native.layer_conv2d(multiplier, x, weights, g, bias, dtype), biased)
     flipped = x[:, :, ::-1]
     assert same(native.conv2d(multiplier, flipped, w, g), reference.conv2d(multiplier, flipped, w, g))
 
