@@ -56,8 +56,16 @@ class UnknownMultiplierError(ValueError):
     """A multiplier name that nothing answers to; the message suggests near names."""
 
 
+class UnknownAttackError(ValueError):
+    """An attack name that nothing answers to; the message suggests near names."""
+
+
 class AccumulatorOverflowError(ValueError):
     """A sum of products that could leave the range of its output type."""
+
+
+class ToolUnavailableError(RuntimeError):
+    """A program that is not axsim's is needed and is not installed, or did not finish."""
 
 
 class GpuUnavailableError(RuntimeError):
@@ -70,3 +78,11 @@ class GpuUnavailableError(RuntimeError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"{reason}; `axsim doctor` says more; operands in main memory need no GPU")
         self.reason = reason
+
+
+class WeightsError(ValueError):
+    """Trained weights that are missing, damaged, or of another network."""
+
+
+class DatasetError(ValueError):
+    """A data set that is missing, truncated or altered; the message says where it was looked for."""

@@ -41,7 +41,7 @@ from axsim.files import check_folder
 from axsim.plots import save_figure
 from axsim.results import write_json
 from benchmarks.gpu_cases import FULL, QUICK, Case, Sizes, Work, cases
-from benchmarks.gpu_clock import Gpu, measure
+from benchmarks.gpu_clock import Gpu, GpuTiming, measure
 from benchmarks.gpu_limits import Rates, rates
 from benchmarks.gpu_machine import machine
 from benchmarks.gpu_report import (
@@ -52,7 +52,6 @@ from benchmarks.gpu_report import (
     rows_of,
     summary,
 )
-from benchmarks.timing import Timing
 
 CASE_SECONDS, ROUNDS = 1.5, 25
 QUICK_SECONDS, QUICK_ROUNDS = 0.4, 7
@@ -102,10 +101,13 @@ class Run:
         begin = self.now()
         try:
             work, times = self.timed(case)
-        except Exception as problem:  # whatever it is: the GPU may be there for this run only
-            self.failed[case.name] = f"{type(problem).__name__}: {problem}"
+        except Exception as error:  # whatever it is: the GPU may be there for this run only
+            self.failed[case.name] = f"{type(error).__name__}: {error}"
             print(f"FAILED {case.name}: {self.failed[case.name]}", flush=True)
             return
+        for what, problem in work.not_captured.items():
+            self.failed[f"{case.name}, {what}"] = problem
+            print(f"FAILED {case.name}, {what}: {problem}", flush=True)
         rows = rows_of(case, work, times, self.sizes.full)
         self.rows += rows
         self.details[case.name] = {
@@ -116,7 +118,7 @@ class Run:
         told = ", ".join(f"{r['what']} {1e3 * r['seconds']['median']:.4g} ms" for r in rows)
         print(f"[{self.elapsed:4.0f} s] {case.name}: {told}", flush=True)
 
-    def timed(self, case: Case) -> tuple[Work, dict[str, Timing]]:
+    def timed(self, case: Case) -> tuple[Work, dict[str, GpuTiming]]:
         """A case whose results are right, and its times."""
         assert self.rates is not None
         work = case.prepare(self.gpu, self.rates)

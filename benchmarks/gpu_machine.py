@@ -11,7 +11,7 @@ from importlib.metadata import distributions
 from typing import Any
 
 from axsim.engines.gpu.runtime.current import current
-from axsim.engines.gpu.runtime.interface import Device
+from axsim.engines.gpu.runtime.interface import Device, Runtime
 from axsim.engines.isa import NATIVE_IS_BUILT
 from axsim.errors import GpuUnavailableError
 from axsim.results import versions
@@ -56,9 +56,18 @@ def machine() -> dict[str, Any]:
             "cuda_driver": cuda.runtime.driverGetVersion(),
             **packages(),
         }
+        found["gpu"]["float16_products_are_exact"] = exact_half(runtime)
         free, total = cuda.runtime.memGetInfo()
         found["gpu"] |= {"memory_bytes": total, "free_bytes": free}
     return found
+
+
+def exact_half(runtime: Runtime) -> bool | str:
+    """Whether float16 products are exact on this GPU, or why that cannot be found out."""
+    try:
+        return runtime.half_is_exact()
+    except RuntimeError as problem:
+        return str(problem)
 
 
 def packages() -> dict[str, str]:

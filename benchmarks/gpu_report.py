@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from axsim.multipliers.evoapprox import evoapprox
 from axsim.plots import new_figure
 from axsim.results import print_table
 from benchmarks.gpu_cases import FLOAT16, FLOAT32, TF32, Case, Target, Work
+from benchmarks.gpu_clock import GpuTiming
 from benchmarks.report import EXACT_COLOR, OWN_COLOR, plain_ticks, spread
 from benchmarks.timing import Timing
 
@@ -19,12 +20,14 @@ Row = dict[str, Any]
 
 FACTORING = 20e12  # products/s that the geometric mean over the circuits that factor should reach
 MOST_RATIO = 10
+_SECONDS = tuple(field.name for field in fields(Timing))
 _EXACT = (FLOAT32, TF32, FLOAT16)
+_NOT_APART = "; *: the GPU's time holds the host's"
 _VERDICTS = {True: "reached", False: "MISSED", None: "no float32"}
 
 
-def rows_of(case: Case, work: Work, times: Mapping[str, Timing], targets: bool) -> list[Row]:
-    """A row for each call: its time, rate, share of its limit, ratio to torch's float32, and target."""
+def rows_of(case: Case, work: Work, times: Mapping[str, GpuTiming], targets: bool) -> list[Row]:
+    """A row for each call: the GPU's time, the host's, rate, share of the limit, ratio to torch, target."""
     float32 = times.get(FLOAT32)
     rows = []
     for what, time in times.items():
@@ -33,7 +36,9 @@ def rows_of(case: Case, work: Work, times: Mapping[str, Timing], targets: bool) 
             "case": case.name,
             "group": case.group,
             "what": what,
-            "seconds": asdict(time),
+            "seconds": {name: value for name, value in asdict(time).items() if name in _SECONDS},
+            "host_seconds": asdict(time.host),
+            "host_apart": time.queued,
             "products": work.products,
             "products_per_second": rate,
             "limit": asdict(limit) if limit else None,
@@ -111,7 +116,7 @@ def print_rows(rows: Sequence[Row]) -> None:
         )
     for group, title in (
         ("convolutions", "Convolutions; medians in ms; ratio: L40 / torch float32 without TF32"),
-        ("latency", "Small products; medians in microseconds, of a call and in a graph"),
+        ("latency", f"Small products; medians in microseconds: the GPU / the host to ask for it{_NOT_APART}"),
     ):
         _print_cases(title, [r for r in rows if r["group"] == group])
 
@@ -125,11 +130,7 @@ def _print_cases(title: str, rows: Sequence[Row]) -> None:
     lines = []
     for case in dict.fromkeys(r["case"] for r in rows):
         of_case = {r["what"]: r for r in rows if r["case"] == case}
-        times = [
-            of_case[w]["seconds"]["median"] * (1e3 if layers else 1e6) if w in of_case else None
-            for w in whats
-        ]
-        cells = [case, *("" if t is None else f"{t:.4g}" for t in times)]
+        cells = [case, *(_time(of_case.get(what), layers) for what in whats)]
         if layers:
             first = of_case[whats[0]]
             ratio = first["times_as_long_as_float32"]
@@ -140,6 +141,16 @@ def _print_cases(title: str, rows: Sequence[Row]) -> None:
             ]
         lines.append(cells)
     print_table(title, ("case", *whats, *(("ratio", "share", "target") if layers else ())), lines)
+
+
+def _time(row: Row | None, layers: bool) -> str:
+    """Milliseconds of a layer; microseconds of a small product, the GPU's and the host's."""
+    if row is None:
+        return ""
+    device, host = (row[of]["median"] for of in ("seconds", "host_seconds"))
+    if layers:
+        return f"{1e3 * device:.4g}"
+    return f"{1e6 * device:.4g} / {1e6 * host:.4g}{'' if row['host_apart'] else ' *'}"
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -49,6 +49,7 @@ $true a b p x y s c m n 0 1 - 11 10 1- -- 2 a[0] a[1] a<0> a0=b x=a A=a Y=m AND2
 _WORDS = {".v": _VERILOG.split(), ".blif": _BLIF.split()}
 _STRANGE = "\x00\x0c\x85\xa0\u2028\ufeff\u0661\"'`\\\t\r\n#;"
 _SECONDS = 20
+_LONG = "64'd100000000000"  # longer than any delay that a mutant has
 _VECTORS = 128
 
 
@@ -126,7 +127,7 @@ def bench(netlist: Netlist, values: Sequence[int], connections: str) -> str:
     wires = "".join(f"wire [{len(bits) - 1}:0] o_{k};" for k, bits in enumerate(netlist.outputs.values()))
     shown = ", ".join(f"o_{k}" for k in range(len(netlist.outputs)))
     form = " ".join("%b" for _ in netlist.outputs)
-    steps = "".join(f'all = {total}\'d{value}; #9999 $display("{form}", {shown});\n' for value in values)
+    steps = "".join(f'all = {total}\'d{value}; #({_LONG}) $display("{form}", {shown});\n' for value in values)
     return (
         f"module bench__; reg [{total - 1}:0] all; {wires}\n\\{netlist.name} dut({connections});\n"
         f"initial begin {steps} end endmodule\n"
@@ -173,6 +174,8 @@ def compare(text: str, suffix: str, netlist: Netlist) -> str:
 
 def by_yosys(text: str, netlist: Netlist, values: Sequence[int]) -> list[list[str]] | None:
     """What Yosys makes of a BLIF text, as Verilog, and Icarus of that; None where Yosys refuses it."""
+    if not re.fullmatch(r"[\w$.]+", netlist.name, re.ASCII):
+        return None  # its scripts take no other names
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "circuit.blif").write_text(re.sub("#.*", "", text), encoding="utf-8")  # it knows none

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -225,24 +226,51 @@ class Netlist:
         >>> exact(4).simulate(a=[3, 15], b=5)
         {'p': array([15, 75])}
         """
-        if operands.keys() != self.inputs.keys():
-            raise TypeError(f"{self.name}: operands {sorted(operands)} given, {sorted(self.inputs)} expected")
-        encoded = [encode(name, operands[name], width, self.signed) for name, width in self.inputs.items()]
-        shape = np.broadcast_shapes(*(array.shape for array in encoded))
-        flat = [np.broadcast_to(array, shape).reshape(-1) for array in encoded]
-        n_vectors = flat[0].size if flat else 1
-        patterns = {name: np.zeros(n_vectors, "<u8") for name in self.outputs}
-        nets = np.empty((self.first_gate + self.n_gates, min(_CHUNK_WORDS, -(-n_vectors // 64))), np.uint64)
-        for start in range(0, n_vectors, 64 * _CHUNK_WORDS):
-            chunk = slice(start, start + 64 * _CHUNK_WORDS)
-            self._load(nets, [operand[chunk] for operand in flat])
-            self._evaluate(nets)
+        flat, shape = self._encoded(operands)
+        patterns = {name: np.zeros(math.prod(shape), "<u8") for name in self.outputs}
+        for chunk, nets in self._chunks(flat):
             for name, bits in self.outputs.items():
                 _gather(nets, bits, patterns[name][chunk])
         return {
             name: decode(patterns[name].astype(np.uint64, copy=False), len(bits), self.signed).reshape(shape)
             for name, bits in self.outputs.items()
         }
+
+    def each_net(self, /, **operands: ArrayLike) -> Iterator[tuple[slice, Words]]:
+        """Yield the values of all nets, at most 65,536 operand vectors at a time.
+
+        Args:
+            **operands: one for each input bus, by name; they are broadcast together.
+
+        Yields:
+            Which of the vectors, counted in C order, and uint64 (nets, words): bit i of word j is vector
+            ``64 * j + i`` of these. What lies beyond the last vector has no meaning, and the array is
+            overwritten when the next one is asked for.
+
+        Raises as :meth:`simulate`.
+
+        >>> from axsim.circuits import exact
+        >>> [(chunk, nets.shape) for chunk, nets in exact(2).each_net(a=[1, 2, 3], b=3)]
+        [(slice(0, 3, None), (14, 1))]
+        """
+        return self._chunks(self._encoded(operands)[0])
+
+    def _encoded(self, operands: Mapping[str, ArrayLike]) -> tuple[list[NDArray[Any]], tuple[int, ...]]:
+        """The operands' bit patterns, bus by bus in one row each, and the shape they broadcast to."""
+        if operands.keys() != self.inputs.keys():
+            raise TypeError(f"{self.name}: operands {sorted(operands)} given, {sorted(self.inputs)} expected")
+        encoded = [encode(name, operands[name], width, self.signed) for name, width in self.inputs.items()]
+        shape = np.broadcast_shapes(*(array.shape for array in encoded))
+        return [np.broadcast_to(array, shape).reshape(-1) for array in encoded], shape
+
+    def _chunks(self, flat: list[NDArray[Any]]) -> Iterator[tuple[slice, Words]]:
+        n_vectors = flat[0].size if flat else 1
+        nets = np.empty((self.first_gate + self.n_gates, min(_CHUNK_WORDS, -(-n_vectors // 64))), np.uint64)
+        for start in range(0, n_vectors, 64 * _CHUNK_WORDS):
+            chunk = slice(start, min(start + 64 * _CHUNK_WORDS, n_vectors))
+            self._load(nets, [operand[chunk] for operand in flat])
+            self._evaluate(nets)
+            yield chunk, nets
 
     def _load(self, nets: Words, operands: list[NDArray[Any]]) -> None:
         nets[CONST0] = 0

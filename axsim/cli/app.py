@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Callable
+from difflib import get_close_matches
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
@@ -39,6 +41,8 @@ _ENDINGS = (
     ".h5",
     ".bin",
     ".csv",
+    ".txt",
+    ".hdf5",
 )
 
 Name = Annotated[
@@ -55,6 +59,12 @@ Signed = Annotated[
 Operands = Annotated[
     str | None, typer.Option(help="Names of the left and the right operand, with a comma: A,B.")
 ]
+
+
+Widths = Annotated[
+    str | None, typer.Option(help="Bits of the operands, where a file does not say them: 8,8.")
+]
+Top = Annotated[str | None, typer.Option(help="The module, function or array of a file that is meant.")]
 
 
 def plain_errors(command: Callable[P, R]) -> Callable[P, R]:
@@ -74,28 +84,65 @@ def plain_errors(command: Callable[P, R]) -> Callable[P, R]:
     return wrapped
 
 
-def find(name: str, signed: bool | None = None, operands: str | None = None) -> Multiplier | FloatMultiplier:
+def find(
+    name: str,
+    signed: bool | None = None,
+    operands: str | None = None,
+    widths: str | None = None,
+    top: str | None = None,
+) -> Multiplier | FloatMultiplier:
     """The multiplier called ``name``, or the one that the file ``name`` describes.
 
-    ``signed`` and ``operands`` (names with a comma between) say how such a file is to be read.
+    ``signed``, ``operands``, ``widths`` (two words with a comma between) and ``top`` say how such a file is
+    to be read.
+
+    Raises:
+        ValueError: neither a multiplier nor a file has that name, or the file cannot be read as one.
+        OSError: the file cannot be read.
     """
     import axsim
     from axsim.errors import UnknownMultiplierError
 
-    path = Path(name)
+    path, options = Path(name), (signed, operands, widths, top)
+    told = any(option is not None for option in options)
     if not path.is_file():
+        if path.is_dir():
+            raise ValueError(
+                f"{name} is a folder; `axsim import {shlex.quote(name)}` reads all that is in it"
+            )
         if path.suffix and ("/" in name or path.suffix.lower() in _ENDINGS):
-            path.stat()  # OSError: there is no such file
-        if signed is not None or operands is not None:
-            raise ValueError(f"--signed and --operands are for files, and {name!r} is none")
-        return axsim.get(name)
+            raise ValueError(_no_file(path))
+        if told:
+            raise ValueError(f"--signed, --operands, --widths, --top are for files, and {name!r} is none")
+        try:
+            return axsim.get(name)
+        except UnknownMultiplierError as unknown:
+            hint = f"; {_no_file(path)}" if path.suffix else ""
+            raise ValueError(f"{unknown}{hint}") from None
+    if told:
+        return _read(path, *options)
     try:
-        return axsim.get(name) if signed is None and operands is None else _read(path, signed, operands)
+        found = axsim.get(name)
     except UnknownMultiplierError:
-        return _read(path, signed, operands)
+        return _read(path, *options)
+    print(f"axsim: {name} is a multiplier's name; the file is ./{name}", file=sys.stderr)
+    return found
 
 
-def _read(path: Path, signed: bool | None, operands: str | None) -> Multiplier:
+def _no_file(path: Path) -> str:
+    """That there is none, and which may be meant."""
+    try:
+        beside = [file.name for file in path.parent.iterdir() if file.is_file()]
+    except OSError:
+        return f"there is no folder {str(path.parent)!r}, and so no file {str(path)!r}"
+    near = get_close_matches(path.name, beside, 1, 0.75)
+    hint = f"; did you mean {str(path.with_name(near[0]))!r}?" if near else ""
+    return f"there is no file {str(path)!r} in {Path.cwd()}{hint}"
+
+
+def _read(
+    path: Path, signed: bool | None, operands: str | None, widths: str | None, top: str | None
+) -> Multiplier:
     import warnings
 
     import axsim
@@ -103,7 +150,19 @@ def _read(path: Path, signed: bool | None, operands: str | None) -> Multiplier:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ReadingWarning)  # commands print what the reading says
-        return axsim.read(path, signed=signed, operands=pair("--operands", operands))
+        return axsim.read(
+            path, signed=signed, operands=pair("--operands", operands), widths=two_widths(widths), top=top
+        )
+
+
+def two_widths(text: str | None) -> tuple[int, int] | None:
+    """The numbers of an option such as ``8,8``; ValueError if there are not two."""
+    words = pair("--widths", text)
+    if words is None:
+        return None
+    if not all(word.isdecimal() for word in words):
+        raise ValueError(f"--widths is {text!r}, expected two numbers with a comma between, such as 8,8")
+    return int(words[0]), int(words[1])
 
 
 def pair(option: str, text: str | None) -> tuple[str, str] | None:

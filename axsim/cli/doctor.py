@@ -92,8 +92,8 @@ def _cache() -> str:
             "anew in every process"
         )
     chosen = f", from {CACHE_VARIABLE}" if os.environ.get(CACHE_VARIABLE) else ""
-    there: Path = next(p for p in (directory, *directory.absolute().parents) if p.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
+    there: Path = next(p for p in (directory, *directory.absolute().parents) if os.path.exists(p))
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         return f"{directory}{chosen}, which cannot be written: GPU kernels are compiled anew in every process"
     return f"{directory}{chosen}, " + ("writable" if there == directory else "made when it is needed")
 

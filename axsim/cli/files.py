@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from axsim.cli.app import Operands, Signed, app, find, pair, plain_errors
+from axsim.cli.app import Operands, Signed, Top, Widths, app, find, pair, plain_errors, two_widths
 
 
 @app.command("import")
@@ -17,10 +17,8 @@ def import_command(
     name: Annotated[str | None, typer.Option(help="Name of the only circuit.")] = None,
     signed: Signed = None,
     operands: Operands = None,
-    widths: Annotated[
-        str | None, typer.Option(help="Bits of the operands where a file does not say: 8,8.")
-    ] = None,
-    top: Annotated[str | None, typer.Option(help="The module, function or array that is meant.")] = None,
+    widths: Widths = None,
+    top: Top = None,
     library: Annotated[Path | None, typer.Option(help="File of the cells that circuits are made of.")] = None,
     out: Annotated[Path | None, typer.Option(help="HDF5 file to write; library.h5 for folders.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes to use.")] = 1,
@@ -34,12 +32,11 @@ def import_command(
     from axsim.multipliers.libraries import import_files
     from axsim.tables import compute, write_tables
 
-    numbers = pair("--widths", widths)
     options = ReadOptions(
         top=top,
         signed=signed,
         operands=pair("--operands", operands),
-        widths=None if numbers is None else (int(numbers[0]), int(numbers[1])),
+        widths=two_widths(widths),
         library=None if library is None else library.read_text(encoding="utf-8"),
     )
     imported = import_files(paths, options, jobs=jobs, name=name)

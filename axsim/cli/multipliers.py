@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from axsim.cli.app import Name, Operands, Signed, app, find, plain_errors
+from axsim.cli.app import Name, Operands, Signed, Top, Widths, app, find, plain_errors
 
 if TYPE_CHECKING:
     from axsim.tables.metrics import Figure
@@ -58,14 +58,16 @@ def list_command() -> None:
 
 @app.command()
 @plain_errors
-def info(name: Name, signed: Signed = None, operands: Operands = None) -> None:
+def info(
+    name: Name, signed: Signed = None, operands: Operands = None, widths: Widths = None, top: Top = None
+) -> None:
     """Show what is known about a multiplier: error figures beside the published ones, cost, operand order."""
     from axsim.multipliers import FloatMultiplier
     from axsim.multipliers.float_costs import published_costs
+    from axsim.plots.tables import error_rows
     from axsim.results import print_table
-    from axsim.tables.metrics import PUBLISHED_LABELS, compare
 
-    m = find(name, signed, operands)
+    m = find(name, signed, operands, widths, top)
     if isinstance(m, FloatMultiplier):
         print(m.describe())
         for cost in published_costs(m.name):
@@ -79,37 +81,23 @@ def info(name: Name, signed: Signed = None, operands: Operands = None) -> None:
         print("\n".join(f"  {sentence}" for sentence in m.reading.sentences()))
     elif m.operand_order:
         print(f"                {m.operand_order}")
-    if m.is_wide:
-        found = m.sampled_metrics()
-        print(f"  estimated on {found.samples} random operand pairs, with 95 % intervals:")
-        for label in ("mae", "mre_percent", "ep_percent", "mse", "bias"):
-            print(f"    {label:<12} {getattr(found, label)}")
-        print(f"    largest error seen: {found.wce_seen}")
-        return
-    if m.reading is None:
-        print(f"  fingerprint   {m.table.sha256} (SHA-256 of the table)")
-    print(f"  symmetric     {'yes' if m.symmetric else 'no: a and b cannot be exchanged'}")
+    if not m.is_wide:
+        if m.reading is None:
+            print(f"  fingerprint   {m.table.sha256} (SHA-256 of the table)")
+        print(f"  symmetric     {'yes' if m.symmetric else 'no: a and b cannot be exchanged'}")
+    if m.block is not None:
+        print(f"  tiles         of {m.block.name}, added exactly")
     if m.netlist is not None:
+        left, right = m.netlist.operands
+        print(f"  buses         a is {left}[{m.a_bits}], b is {right}[{m.b_bits}]", end="")
+        print(f", the product is {m.netlist.product}[{m.out_bits}]")
         kinds = ", ".join(f"{count} {kind}" for kind, count in m.netlist.gate_counts().items())
-        print(f"  our netlist   {m.netlist.n_gates} gates ({kinds}), depth {m.netlist.depth}")
+        print(f"  netlist       {m.netlist.n_gates} gates ({kinds}), depth {m.netlist.depth}")
     if m.published:
         power, area, delay = (_published(m.published, f"PDK45_{x}") for x in ("PWR", "AREA", "DELAY"))
         print(f"  published     {power} mW, {area} µm², {delay} ns (45 nm)")
-    figures = m.metrics()
-    printed = {c.label: c for c in compare(figures, m.published)} if m.published else {}
-    rows = []
-    for label, attribute in (
-        *PUBLISHED_LABELS.items(),
-        ("bias", "bias"),
-        ("error variance", "error_variance"),
-        ("NMED", "nmed"),
-        ("MRED", "mred"),
-    ):
-        row = [label, f"{getattr(figures, attribute):.6g}"]
-        if label in printed:
-            row += [printed[label].published["text"], "yes" if printed[label].agrees else "NO"]
-        rows.append(tuple(row) if printed else tuple(row[:2]))
-    print_table("", ("figure", "computed", "published", "agrees")[: 4 if printed else 2], rows)
+    headings, rows = error_rows(m)
+    print_table("", headings, rows)
     if m.source:
         print(f"source: {m.source}")
     if m.citation:
@@ -123,13 +111,15 @@ def plot(
     output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write, .png, .svg or .pdf.")],
     signed: Signed = None,
     operands: Operands = None,
+    widths: Widths = None,
+    top: Top = None,
 ) -> None:
     """Draw an integer multiplier's error: a heat map over both operands, and a histogram."""
     from axsim.multipliers import FloatMultiplier
     from axsim.plots import check_ending, error_picture, save_figure
 
     check_ending(output)
-    m = find(name, signed, operands)
+    m = find(name, signed, operands, widths, top)
     if isinstance(m, FloatMultiplier):
         raise ValueError(f"{m.name} is a float multiplier, which has no product table to draw: try L40")
     print(f"picture: {save_figure(error_picture(m), output)}")

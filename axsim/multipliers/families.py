@@ -26,6 +26,7 @@ class Family:
         ranges: for each parameter the values that go with a width n.
         examples: parameters of the members that are listed and built into table files.
         citation: the paper that the family comes from.
+        block: for parameters, those of the member that this one is tiled from, or None.
         gates: whether ``make`` returns a netlist; else it returns a function of two operand arrays.
         signed: whether operands are two's complement.
     """
@@ -37,6 +38,7 @@ class Family:
     citation: str
     gates: bool = True
     signed: bool = False
+    block: Callable[[int], int | None] = lambda n: None
 
     def parameters(self, name: str) -> dict[str, int] | None:
         """The parameters in a lower-case name, in or out of range; None for another family's name."""
@@ -66,7 +68,12 @@ class Family:
             make_netlist=partial(self.make, *values) if self.gates else None,
             source=f"axsim.circuits.{self.make.__name__}({', '.join(map(str, values))})",
             citation=self.citation,
+            block=self._block(parameters["n"]),
         )
+
+    def _block(self, n: int) -> Multiplier | None:
+        width = self.block(n)
+        return None if width is None else self.member(self.template.format(n=width), {"n": width})
 
 
 def resolve(name: str) -> Multiplier | None:
@@ -99,8 +106,21 @@ def _spelled(allowed: range) -> str:
     return ", ".join(map(str, allowed))
 
 
+MAX_BITS = 16
+"""Widest operands of members made of gates; those of functions are as wide as a table can be."""
+
+
 def _any_width(n: int) -> range:
+    return range(1, MAX_BITS + 1)
+
+
+def _narrow(n: int) -> range:
     return range(1, MAX_INPUT_BITS // 2 + 1)
+
+
+def _tile(n: int) -> int | None:
+    """The widest even part of n bits that a table can be made of, if n is wider than that."""
+    return None if n <= 8 else max(part for part in range(2, 9, 2) if n % part == 0)
 
 
 def _any_weight(n: int) -> range:
@@ -118,7 +138,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         template="exact{n}x{m}",
         make=circuits.exact,
-        ranges={"n": lambda n: range(1, MAX_INPUT_BITS), "m": lambda n: range(1, MAX_INPUT_BITS - n + 1)},
+        ranges={"n": _any_width, "m": _any_width},
         examples=[],
         citation="the array multiplier of full adders",
     ),
@@ -151,7 +171,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         template="drum{n}_{k}",
         make=circuits.drum,
-        ranges={"n": _any_width, "k": lambda n: range(min(2, n), n + 1)},
+        ranges={"n": _narrow, "k": lambda n: range(min(2, n), n + 1)},
         examples=[(8, k) for k in range(3, 8)],
         citation='S. Hashemi, R. I. Bahar, S. Reda, "DRUM: A dynamic range unbiased multiplier for '
         'approximate applications", ICCAD 2015, doi 10.1109/ICCAD.2015.7372600',
@@ -160,7 +180,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         template="mitchell{n}",
         make=circuits.mitchell,
-        ranges={"n": _any_width},
+        ranges={"n": _narrow},
         examples=[(8,)],
         citation='J. N. Mitchell, "Computer multiplication and division using binary logarithms", IRE Trans. '
         "Electronic Computers EC-11(4), 1962, doi 10.1109/TEC.1962.5219391",
@@ -169,7 +189,8 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         template="kulkarni{n}",
         make=circuits.kulkarni,
-        ranges={"n": lambda n: range(2, MAX_INPUT_BITS // 2 + 1, 2)},
+        ranges={"n": lambda n: range(2, MAX_BITS + 1, 2)},
+        block=_tile,
         examples=[(8,)],
         citation='P. Kulkarni, P. Gupta, M. Ercegovac, "Trading accuracy for power with an underdesigned '
         'multiplier architecture", VLSI Design 2011, doi 10.1109/VLSID.2011.51',

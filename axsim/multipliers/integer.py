@@ -17,9 +17,11 @@ from axsim.once import cached_property
 from axsim.tables.metrics import Figure, Metrics, compute
 from axsim.tables.product import MAX_INPUT_BITS, MAX_OUT_BITS, ProductTable
 from axsim.tables.streamed import MAX_EXHAUSTIVE_BITS, SampledMetrics, sample, stream
+from axsim.tables.tiles import greatest_product, tiled_products
 
 if TYPE_CHECKING:
     from axsim.circuits import Netlist
+    from axsim.circuits.cost import Cost
     from axsim.multipliers.reading import Reading
 
 
@@ -39,6 +41,8 @@ class Multiplier:
             ``"PDK45_PWR"`` ...), each with ``"text"``, ``"value"`` and ``"unit"``; None if they print none.
         reading: what was concluded when it was read from a file; None for one that was not.
         operand_order: which operand is the left one in the files that it was published in, or "".
+        block: the narrow multiplier that a wide one is tiled from (``axsim.circuits.tiled``), or None.
+        stored_cost: of a circuit that was read once and of which only the table is left; None for others.
 
     >>> import axsim.multipliers
     >>> l40 = axsim.multipliers.get("L40")
@@ -60,6 +64,8 @@ class Multiplier:
     published: Mapping[str, Figure] | None = None
     reading: Reading | None = None
     operand_order: str = ""
+    block: Multiplier | None = None
+    stored_cost: Cost | None = None
 
     @cached_property
     def table(self) -> ProductTable:
@@ -90,12 +96,12 @@ class Multiplier:
         """
         if not self.is_wide:
             return compute(self.table)
-        if self.a_bits + self.b_bits > MAX_EXHAUSTIVE_BITS or self.netlist is None:
+        if self.a_bits + self.b_bits > MAX_EXHAUSTIVE_BITS:
             raise ValueError(
                 f"{self.name}: {self.a_bits + self.b_bits} input bits are too many to try all operands; "
                 "sampled_metrics() estimates the figures"
             )
-        return stream(self._simulated, self.a_bits, self.b_bits, self.netlist.out_bits, self.signed)
+        return stream(self._simulated, self.a_bits, self.b_bits, self.out_bits, self.signed)
 
     @entrance
     def sampled_metrics(self, samples: int = 1 << 20, seed: int = 0) -> SampledMetrics:
@@ -122,16 +128,37 @@ class Multiplier:
 
     @property
     def is_wide(self) -> bool:
-        """Whether operands are too wide for a table of all products: products then come from the netlist."""
+        """Whether operands are too wide for a table of all products: products then come from the netlist, or
+        from the tiles that a circuit is made of."""
         return self.a_bits + self.b_bits > MAX_INPUT_BITS
 
-    def _simulated(self, a: ArrayLike, b: ArrayLike) -> NDArray[Any]:
+    @property
+    def out_bits(self) -> int:
+        """Width of the product."""
+        if not self.is_wide:
+            return self.table.out_bits
+        if self.block is not None:
+            return max(
+                self.a_bits + self.b_bits, greatest_product(self.block.table, self.a_bits).bit_length()
+            )
+        return self._gates.out_bits
+
+    @property
+    def _gates(self) -> Netlist:
         if self.netlist is None:
             raise ValueError(
                 f"{self.name} has no netlist, and {self.a_bits}x{self.b_bits} bits are too many to list"
             )
-        products = self.netlist(a, b)
-        return products.astype(np.int32) if self.netlist.out_bits <= MAX_OUT_BITS else products
+        return self.netlist
+
+    def _simulated(self, a: ArrayLike, b: ArrayLike) -> NDArray[Any]:
+        if self.block is None:
+            products = self._gates(a, b)
+        else:
+            left = as_integers("a", a, self.a_bits).astype(np.int64)
+            right = as_integers("b", b, self.b_bits).astype(np.int64)
+            products = tiled_products(self.block.table, self.a_bits, left, right)
+        return products.astype(np.int32) if self.out_bits <= MAX_OUT_BITS else products
 
     def swapped(self) -> Multiplier:
         """The multiplier with its operands exchanged: ``m.swapped()(a, b)`` is ``m(b, a)``.
@@ -151,8 +178,10 @@ class Multiplier:
             simulate=partial(_transposed, self),
             make_netlist=partial(_exchanged, self.make_netlist) if self.make_netlist else None,
             aliases=(),
+            block=self.block and self.block.swapped(),
             source=f"{self.source}; operands exchanged",
             reading=None,
+            stored_cost=None,
             operand_order=f"The operands are exchanged: b here is the left operand of {self.name}.",
         )
 

@@ -6,12 +6,13 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from axsim.circuits.cost import Cost, cost
 from axsim.circuits.formats.detect import ENDINGS, detect
 from axsim.circuits.formats.options import DEFAULTS, ReadOptions
 from axsim.multipliers.circuit_files import clean_name, from_text, read_bytes
@@ -137,6 +138,8 @@ def record(multiplier: Multiplier) -> TableRecord:
         for label, key in PUBLISHED_ATTRIBUTES.items():
             if label in multiplier.published:
                 attributes[key] = multiplier.published[label]["value"]
+    if multiplier.netlist is not None:
+        attributes["estimated_cost"] = json.dumps(asdict(cost(multiplier.netlist)))
     if multiplier.reading is not None:
         attributes["reading"] = "\n".join(multiplier.reading.sentences())
     return TableRecord(multiplier.name, multiplier.table, attributes)
@@ -200,7 +203,7 @@ def load_library(
     >>> load_library(file, prefix="lab."), int(axsim.get("lab.mine")(100, 100))
     (('lab.mine',), 12544)
     """
-    multipliers = [_multiplier(prefix + name, record) for name, record in read_tables(path).items()]
+    multipliers = library_multipliers(path, prefix)
     fresh = []
     for multiplier in multipliers:
         if overwrite or not is_taken(multiplier.name):
@@ -217,8 +220,13 @@ def load_library(
     return tuple(multiplier.name for multiplier in multipliers)
 
 
+def library_multipliers(path: str | os.PathLike[str], prefix: str = "") -> list[Multiplier]:
+    """The multipliers of a library, none of them registered; errors as for :func:`load_library`."""
+    return [_multiplier(prefix + name, record) for name, record in read_tables(path).items()]
+
+
 def _multiplier(name: str, record: TableRecord) -> Multiplier:
-    published = record.attributes.get("published")
+    published, estimated = record.attributes.get("published"), record.attributes.get("estimated_cost")
     return Multiplier(
         name=name,
         a_bits=record.table.a_bits,
@@ -229,6 +237,7 @@ def _multiplier(name: str, record: TableRecord) -> Multiplier:
         citation=str(record.attributes.get("citation", "")),
         published=json.loads(published) if isinstance(published, str) else None,
         operand_order=str(record.attributes.get("reading", "")),
+        stored_cost=Cost(**json.loads(estimated)) if isinstance(estimated, str) else None,
     )
 
 

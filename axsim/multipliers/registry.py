@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from axsim.circuits import Netlist
 from axsim.entrance import entrance
 from axsim.errors import UnknownMultiplierError
-from axsim.multipliers import floating
+from axsim.multipliers import floating, tiles
 from axsim.multipliers.evoapprox import evoapprox
 from axsim.multipliers.evoapprox_more import evoapprox_more
 from axsim.multipliers.families import FAMILIES, resolve
 from axsim.multipliers.float_multiplier import FloatMultiplier
 from axsim.multipliers.integer import Multiplier
 from axsim.once import Kept
-from axsim.tables.product import ProductTable
+from axsim.tables.product import MAX_INPUT_BITS, ProductTable
 
 # By canonical key, in order of registration. Looked at first, so that an overwritten name means the new one.
 # Threads share it without a lock, which a forked child might find held for ever: each step on it is one of
@@ -37,10 +37,11 @@ def get(name: str | Multiplier | FloatMultiplier) -> Multiplier | FloatMultiplie
     """The multiplier of that name; upper and lower case are the same. A multiplier is returned as it is.
 
     EvoApprox8b circuits answer to ``"L40"`` and ``"mul8u_L40"``. Families have their parameters in the name
-    (n is the width, up to 8; n + m up to 16): ``exact{n}``, ``exact{n}x{m}``, ``exact{n}s`` (signed),
-    ``trunc{n}_{k}``, ``bam{n}_h{h}_v{v}``, ``drum{n}_{k}``, ``mitchell{n}``, ``kulkarni{n}``. ``exact`` is
-    ``exact8``. A name with ``~`` at its end, ``L40~``, means the operands exchanged. Float multipliers
-    (``axfpm``, ``float32[L40]``): see ``axsim.multipliers.floating``.
+    (n and m are widths, up to 16): ``exact{n}``, ``exact{n}x{m}``, ``exact{n}s`` (signed), ``trunc{n}_{k}``,
+    ``bam{n}_h{h}_v{v}``, ``kulkarni{n}``; and up to 8 ``drum{n}_{k}``, ``mitchell{n}``. ``exact`` is
+    ``exact8``. ``tiled{n}[L40]`` is a wide one whose digits L40 multiplies. A name with ``~`` at its end,
+    ``L40~``, means the operands exchanged. Float multipliers (``axfpm``, ``float32[L40]``): see
+    ``axsim.multipliers.floating``.
 
     Raises:
         UnknownMultiplierError: nothing has that name (the message suggests near ones), or a parameter is out
@@ -59,7 +60,7 @@ def get(name: str | Multiplier | FloatMultiplier) -> Multiplier | FloatMultiplie
             + ("; axsim.register gives a table a name" if isinstance(name, np.ndarray | ProductTable) else "")
         )
     key = _canonical(name)
-    found = _registered.get(key) or _swapped(key) or _built_in(key) or floating.resolve(name, get)
+    found = _registered.get(key) or _swapped(key) or _built_in(key) or _composed(name)
     if found is None:
         raise UnknownMultiplierError(f"no multiplier is called {name!r}; {_hint(name)}{_worker_hint()}")
     return found
@@ -114,6 +115,9 @@ def register(
         _check_options(product, a_bits=a_bits, b_bits=b_bits, signed=signed)
         return add(replace(product, name=name, aliases=()), overwrite=overwrite)
     _check_name(name)
+    if isinstance(product, Netlist) and product.a_bits + product.b_bits > MAX_INPUT_BITS:
+        _check_options(product, a_bits=a_bits, b_bits=b_bits, signed=signed)
+        return add(_wide(name, product), overwrite=overwrite)
     table = _table(product, a_bits, b_bits, signed)
     multiplier = Multiplier(
         name=name,
@@ -176,6 +180,13 @@ def _made(key: str) -> Multiplier | None:
     return resolve(key)
 
 
+def _composed(name: str) -> Multiplier | FloatMultiplier | None:
+    """What is made of other multipliers, in brackets."""
+    if name.endswith("~") and (tiled := tiles.resolve(name[:-1], get)) is not None:
+        return tiled.swapped()
+    return tiles.resolve(name, get) or floating.resolve(name, get)
+
+
 def _swapped(key: str) -> Multiplier | None:
     """The registered multiplier ``key``, less its ~, with its operands exchanged."""
     registered = _registered.get(_canonical(key[:-1])) if key.endswith("~") else None
@@ -187,9 +198,31 @@ def is_taken(name: str) -> bool:
     return _canonical(name) in _registered or _is_built_in(name)
 
 
+def is_built_in(multiplier: Multiplier | FloatMultiplier) -> bool:
+    """Whether the multiplier's name means it in every process: it comes with axsim, and was not replaced.
+
+    >>> is_built_in(get("L40")), is_built_in(register("mine", lambda a, b: a * b))
+    (True, False)
+    """
+    try:
+        own = get(multiplier.name)
+    except (UnknownMultiplierError, ValueError):
+        return False
+    if _canonical(multiplier.name) in _registered:
+        return False
+    if isinstance(own, Multiplier) and isinstance(multiplier, Multiplier):
+        return own is multiplier or _same_products(own, multiplier)
+    return own == multiplier
+
+
+def _same_products(one: Multiplier, other: Multiplier) -> bool:
+    widths = (one.a_bits, one.b_bits, one.signed) == (other.a_bits, other.b_bits, other.signed)
+    return widths and not one.is_wide and np.array_equal(one.table.values, other.table.values)
+
+
 def _is_built_in(name: str) -> bool:
     try:
-        return bool(_built_in(_canonical(name)) or floating.resolve(name, get))
+        return bool(_built_in(_canonical(name)) or _composed(name))
     except UnknownMultiplierError:
         return False
 
@@ -238,7 +271,19 @@ def _table(product: Any, a_bits: int | None, b_bits: int | None, signed: bool | 
     return table
 
 
-def _check_options(product: ProductTable | Multiplier, **options: int | None) -> None:
+def _wide(name: str, netlist: Netlist) -> Multiplier:
+    return Multiplier(
+        name=name,
+        a_bits=netlist.a_bits,
+        b_bits=netlist.b_bits,
+        signed=netlist.signed,
+        simulate=partial(ProductTable.from_netlist, netlist),
+        make_netlist=partial(_same, netlist),
+        source="registered",
+    )
+
+
+def _check_options(product: ProductTable | Multiplier | Netlist, **options: int | None) -> None:
     for label, given in options.items():
         if given is not None and given != getattr(product, label):
             raise ValueError(

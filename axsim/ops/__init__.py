@@ -17,6 +17,24 @@ int8        sign and magnitude, up to 2**n - 1 (n < 8),   two's complement, -2**
 int16       sign and magnitude, up to 2**n - 1 (255)      refused
 ==========  ============================================  ==================================================
 
+**Wide circuits**, with an operand of more than 8 bits (``exact12``, ``tiled16[L40]``, a 16x16 netlist from a
+file), take int16 operands, too, and int32 ones where 16 bits do not hold them; the same rules hold:
+
+==========  ============================================  ==================================================
+dtype       unsigned circuit of n bits                    signed circuit of n bits
+==========  ============================================  ==================================================
+uint8       0 to 2**n - 1, at most 255                    the same, up to 2**(n - 1) - 1
+int8        sign and magnitude, from -128 to 127          two's complement, from -128 to 127
+int16,      sign and magnitude, up to 2**n - 1, as far    two's complement, -2**(n - 1) to 2**(n - 1) - 1,
+int32       as the type reaches                           as far as the type reaches
+==========  ============================================  ==================================================
+
+Their products come from the tiles that the circuit is made of (``tiled16[L40]``, ``kulkarni16``), added
+exactly, or from a table of all products (up to 24 input bits: 16 million, which takes seconds to make and is
+kept), or from a simulation of the gates, in main memory and slower than through tables of bytes; ``explain``
+says which. Sums are checked against int32 and int64 by the largest product: 16x16 bits need
+``out_dtype="int64"``. Floats become integers of up to 8 bits here as well.
+
 **Floats.** Both operands float32 or float64: each is quantised to integers ``q = clip(round_half_even(x / s)
 + z, qmin, qmax)``, and the result is
 
@@ -36,9 +54,11 @@ None, "affine"      uint8, 0 to 2**n - 1                   int8, -2**(n - 1) to 
                     for n = 8), z = 0: sign and magnitude
 "sign-magnitude"    int16, magnitudes up to 2**n - 1, z =  as "symmetric"
                     0: a sign beside all of the bits
-a QuantParams       as made by ``axsim.quantize.affine``, ``symmetric``: other bits, percentiles, known
-                    ranges; for ``b`` and ``w`` also per output channel (last axis of ``b``, axis 0 of ``w``)
+QuantParams         the integers that they make            the same
 ==================  =====================================  ===================================================
+
+``QuantParams`` are made by ``axsim.quantize.affine`` and ``symmetric``: other bits, percentiles, known
+ranges; for ``b`` and ``w`` also for each output channel (the last axis of ``b``, axis 0 of ``w``).
 
 None and the strings take one pair of parameters from the least and greatest element of the whole array: an
 image's result then depends on the other images of its batch; ``a_quant=QuantParams(...)``, known before, does

@@ -8,8 +8,7 @@ from axsim.engines.plan import Plan
 from axsim.engines.shapes.geometry import geometry
 from axsim.entrance import entrance
 from axsim.multipliers import Multiplier
-from axsim.ops import integer
-from axsim.ops.operations import matrices, take
+from axsim.ops.operations import kind_of, matrices, take
 from axsim.ops.options import Options, Quantization
 from axsim.ops.prepared import Mult
 
@@ -64,9 +63,13 @@ def explain(
     if operation == "matmul":
         a2, b2 = matrices(a, b, b_quant)
         with accepted.context:
-            return integer.explain_matmul(accepted.backend, multiplier, a2, b2, options)
+            kind = kind_of(multiplier, a2, b2)
+            plan: Plan = kind.explain_matmul(accepted.backend, multiplier, a2, b2, options)
+            return plan
     where = geometry(
         x_shape=a.shape, w_shape=b.shape, stride=stride, padding=padding, dilation=dilation, groups=groups
     )
     with accepted.context:
-        return integer.explain_conv2d(accepted.backend, multiplier, a, b, where, options)
+        kind = kind_of(multiplier, a, b)
+        of_windows: Plan = kind.explain_conv2d(accepted.backend, multiplier, a, b, where, options)
+    return of_windows

@@ -112,7 +112,7 @@ def matmul(
             sums = engine.gemm(call.table, *call.integers, call.accumulator)
         else:
             sums = layers.gemm(as_bytes(a), weights, call.accumulator)
-        return sums if bias is None else _plus(sums, bias)
+        return sums if bias is None else sums + bias.astype(sums.dtype)
     if layers is not None:
         return layers.float_gemm(call.by[0], weights, bias)
     left, right = call.quantized(bias)
@@ -139,18 +139,13 @@ def conv2d(
             sums = engine.conv2d(call.table, *call.integers, geometry, 0, call.accumulator)
         else:
             sums = layers.conv2d(as_bytes(x), weights, geometry, call.accumulator)
-        return sums if bias is None else _plus(sums, bias[:, None, None])
+        return sums if bias is None else sums + bias.astype(sums.dtype)[:, None, None]
     if layers is not None:
         return layers.float_conv2d(call.by[0], weights, geometry, bias)
     left, right = call.quantized(bias)
     operands = as_bytes(left.values), as_bytes(right.values)
     sums = engine.conv2d(call.table, *operands, geometry, left.pad, call.accumulator)
     return backend.scaled_conv2d(sums, left, right, geometry, bias, call.out_dtype)
-
-
-def _plus(sums: Array, bias: Array) -> Array:
-    sums += bias.astype(sums.dtype)
-    return sums
 
 
 def explain_matmul(backend: Backend, multiplier: Multiplier, a: Array, b: Right, options: Options) -> Plan:
@@ -204,7 +199,7 @@ def _checked(
             by, source, b_type = (*by, Unquantized(b_name, b, b_by)), b.dtype, b_by.dtype
         out_dtype = result_dtype(options.out_dtype, _FLOATS, np.result_type(a.dtype, source))
         table, types = fold(multiplier.table, a_by.dtype, b_type), (a_by.dtype, b_type)
-        _check_range("a_quant", a_by, table.a_limits, multiplier)
+        check_range("a_quant", a_by, table.a_limits, multiplier)
         accumulator = _INT32 if terms * table.max_abs <= _MAX[_INT32] else _INT64
     else:
         accumulator = out_dtype = result_dtype(options.out_dtype, (_INT32, _INT64), _INT32)
@@ -269,7 +264,7 @@ def check_integers(argument: str, by: Rule | QuantParams, multiplier: Multiplier
     """ValueError unless the multiplier's right operand takes all integers of the range."""
     if multiplier.signed and by.dtype == SIGNED:
         raise ValueError(_no_signs(multiplier))
-    _check_range(argument, by, fold(multiplier.table, by.dtype, by.dtype).b_limits, multiplier)
+    check_range(argument, by, fold(multiplier.table, by.dtype, by.dtype).b_limits, multiplier)
 
 
 def _folded(
@@ -334,6 +329,8 @@ def _rule(
                 "any other axis the scale cannot be taken out of the sum"
             )
         return given
+    if isinstance(given, Rule):
+        return given
     if given is None or given == "affine":
         return Rule.affine(min(bits, 8), signed=signed)
     if given == "symmetric":  # an unsigned circuit gets the sign beside its magnitude bits
@@ -362,7 +359,8 @@ def _check_values(
                 )
 
 
-def _check_range(argument: str, by: Rule | QuantParams, limits: Limits, multiplier: Multiplier) -> None:
+def check_range(argument: str, by: Rule | QuantParams, limits: Limits, multiplier: Multiplier) -> None:
+    """ValueError unless all integers that ``by`` makes are within the operand's limits."""
     if by.qmin < limits[0] or by.qmax > limits[1]:
         raise ValueError(
             f"{argument} makes integers from {by.qmin} to {by.qmax}, but {multiplier.name} takes "

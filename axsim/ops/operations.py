@@ -12,7 +12,7 @@ from axsim.engines.shapes.geometry import geometry
 from axsim.engines.weights import Weights
 from axsim.entrance import entrance
 from axsim.multipliers import FloatMultiplier, Multiplier, get
-from axsim.ops import floating, integer
+from axsim.ops import floating, integer, wide
 from axsim.ops.integer import Right
 from axsim.ops.options import Options, Quantization
 from axsim.ops.prepared import Mult, Prepared, check_pair, is_pair
@@ -35,7 +35,8 @@ def multiply(
     """``a * b`` element by element, through the multiplier; shapes broadcast.
 
     Args:
-        a, b: arrays of uint8, int8, int16 (-255 to 255), float32 or float64, of one kind and on one device.
+        a, b: arrays of uint8, int8, int16 (-255 to 255), float32 or float64, of one kind and on one device;
+            of int16 and int32 in their whole range for wide circuits.
         mult: a multiplier or its name.
         a_quant, b_quant: how float operands are quantised, per tensor; see ``help(axsim.ops)``.
         out_dtype: int32 (default) or int64; for float operands float32 or float64 (default: the operands'
@@ -57,7 +58,7 @@ def multiply(
     multiplier = get(mult)
     options = Options(a_quant, b_quant, out_dtype, engine)
     with accepted.context:
-        return accepted.wrap(kind_of(multiplier).multiply(accepted.backend, multiplier, a, b, options))
+        return accepted.wrap(kind_of(multiplier, a, b).multiply(accepted.backend, multiplier, a, b, options))
 
 
 @entrance
@@ -87,8 +88,8 @@ def matmul(
         out_dtype: int32 (default) or int64; for float operands float32 or float64 (default: the operands'
             type).
         engine: "auto", "factored" (integer multipliers whose table has exact factors), "native" or
-            "reference"; on a GPU "gather" instead of these two. All give the same numbers; ``axsim.explain``
-            says which "auto" takes.
+            "reference"; on a GPU "gather" instead of these two, and for wide circuits "auto" or "reference".
+            All give the same numbers; ``axsim.explain`` says which "auto" takes.
 
     Raises:
         TypeError: an operand or ``out_dtype`` is of a wrong type.
@@ -112,7 +113,7 @@ def matmul(
         raise ValueError(f"bias has shape {bias.shape}, expected {b2.shape[-1:]}, one for each column of b")
     options = Options(a_quant, b_quant, out_dtype, engine)
     with accepted.context:
-        out = kind_of(multiplier).matmul(accepted.backend, multiplier, a2, b2, bias, options)
+        out = kind_of(multiplier, a2, b2).matmul(accepted.backend, multiplier, a2, b2, bias, options)
         if a.ndim == 1:
             out = out[..., 0, :]
         return accepted.wrap(out[..., 0] if b.ndim == 1 else out)
@@ -154,8 +155,8 @@ def conv2d(
         out_dtype: int32 (default) or int64; for float operands float32 or float64 (default: the operands'
             type).
         engine: "auto", "factored" (integer multipliers whose table has exact factors), "native" or
-            "reference"; on a GPU "gather" instead of these two. All give the same numbers; ``axsim.explain``
-            says which "auto" takes.
+            "reference"; on a GPU "gather" instead of these two, and for wide circuits "auto" or "reference".
+            All give the same numbers; ``axsim.explain`` says which "auto" takes.
 
     Without ``a_quant`` the range of a float x is that of the whole batch, and an image's result depends on
     the images beside it; ``a_quant`` fixes it.
@@ -192,7 +193,7 @@ def conv2d(
         raise ValueError(f"bias has shape {bias.shape}, expected {w.shape[:1]}, one for each filter of w")
     options = Options(a_quant, b_quant, out_dtype, engine)
     with accepted.context:
-        out = kind_of(multiplier).conv2d(accepted.backend, multiplier, x, w, bias, windows, options)
+        out = kind_of(multiplier, x, w).conv2d(accepted.backend, multiplier, x, w, bias, windows, options)
         return accepted.wrap(out)
 
 
@@ -256,9 +257,11 @@ def _column(b: Right) -> Right:
     return b[:, None]
 
 
-def kind_of(multiplier: Multiplier | FloatMultiplier) -> Any:
-    """The module that carries out operations with a multiplier of that kind."""
-    return integer if isinstance(multiplier, Multiplier) else floating
+def kind_of(multiplier: Multiplier | FloatMultiplier, a: Right, b: Right) -> Any:
+    """The module that carries out operations of these operands with a multiplier of that kind."""
+    if not isinstance(multiplier, Multiplier):
+        return floating
+    return wide if wide.takes(multiplier, a, b) else integer
 
 
 def _check_broadcast(a_shape: tuple[int, ...], b_shape: tuple[int, ...]) -> None:

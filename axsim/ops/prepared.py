@@ -15,7 +15,7 @@ from axsim.engines.weights import Shaped, Weights
 from axsim.entrance import entrance
 from axsim.multipliers import FloatMultiplier, Multiplier, get
 from axsim.multipliers.float_multiplier import as_float32
-from axsim.ops import integer
+from axsim.ops import integer, wide
 from axsim.ops.options import Quantization
 from axsim.quantization import QuantParams
 
@@ -141,7 +141,8 @@ def prepare(
             array = as_float32(array, "w")
         else:
             floats = array.dtype
-            array, params = integer.ready(backend, multiplier, "w", array, b_quant, axis)
+            kind = wide if wide.takes(multiplier, array, array) else integer
+            array, params = kind.ready(backend, multiplier, "w", array, b_quant, axis)
             source = None if params is None else floats
         values = np.array(backend.host(array), order="C")
     return Prepared(multiplier, operation, values, params, groups, source)
@@ -163,7 +164,8 @@ def check_pair(
         )
     if values.dtype != params.dtype:
         raise TypeError(f"{name} holds {values.dtype}, but its QuantParams makes {params.dtype}")
-    integer.check_parameters(name, params, values, multiplier, axis)
+    kind = wide if wide.takes(multiplier, values, values) else integer
+    kind.check_parameters(name, params, values, multiplier, axis)
 
 
 def _check_shape(shape: tuple[int, ...], operation: str) -> None:

@@ -11,6 +11,7 @@ from contextvars import Context
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -25,7 +26,7 @@ from axsim.engines.gpu.runtime.current import using
 from benchmarks import gpu as benchmark
 from benchmarks import gpu_cases, gpu_profile, gpu_report
 from benchmarks.gpu_cases import FULL, QUICK, Case, Sizes, Target, Work, cases
-from benchmarks.gpu_clock import LIMITS, Gpu, measure
+from benchmarks.gpu_clock import LIMITS, Gpu, GpuTiming, Taken, measure
 from benchmarks.gpu_limits import Limit, Rates, exact_products, float_products, look_ups, rates
 from benchmarks.layers import Layer, resnet18
 from benchmarks.timing import Timing
@@ -59,9 +60,9 @@ class FakeGpu(Gpu):
         self.times = itertools.cycle([1.0e-2, 1.1e-2, 1.3e-2])
         self.poisoned: list[int] = []
 
-    def seconds(self, calls: Callable[[], object]) -> float:
+    def take(self, calls: Callable[[], object], hold: float) -> Taken:
         calls()
-        return next(self.times)
+        return Taken(next(self.times), 1e-4, True)
 
     def clock_hz(self) -> float:
         return 1.7e9
@@ -105,11 +106,15 @@ def gpu(runtime: EmulatedRuntime) -> FakeGpu:
     return FakeGpu(runtime)
 
 
-def called_once(gpu: Gpu, calls: Any, **_: Any) -> dict[str, Timing]:
+def timing(*seconds: Any, host: float = 2e-5, queued: bool = True) -> GpuTiming:
+    return GpuTiming(*seconds, Timing(host, host, host, 1), queued)
+
+
+def called_once(gpu: Gpu, calls: Any, **_: Any) -> dict[str, GpuTiming]:
     """In the place of ``measure``: the emulator is slow."""
     for call in calls.values():
         call(1)
-    return {name: Timing(1e-2 + 1e-3 * i, 1e-2, 2e-2, 1) for i, name in enumerate(calls)}
+    return {name: timing(1e-2 + 1e-3 * i, 1e-2, 2e-2, 1) for i, name in enumerate(calls)}
 
 
 # --- the whole flow ---------------------------------------------------------------------------------------
@@ -174,6 +179,25 @@ def test_what_is_wrong_is_not_timed(gpu: FakeGpu, tmp_path: Path, capsys: pytest
     run.report()
     assert "FAILED mul8u_L40, 20^3: AssertionError" in capsys.readouterr().out
     assert all(size >= 4 * 12 * 12 for size in gpu.poisoned)
+
+
+def test_a_call_that_cannot_be_captured_costs_no_others_times(gpu: FakeGpu, tmp_path: Path) -> None:
+    captures = itertools.count()
+    graph = gpu.graph
+
+    def second_fails(call: Callable[[], object]) -> Callable[[], object]:
+        if next(captures) == 1:
+            raise NotImplementedError("this cannot be captured")
+        return graph(call)
+
+    gpu.graph = second_fails  # type: ignore[method-assign]
+    run = benchmark.Run(gpu, TINY, tmp_path)
+    with patch.object(benchmark, "measure", called_once), patch.object(benchmark, "rates", lambda *_: RATES):
+        run.all(benchmark.chosen(cases(TINY), ["latency"]), 1000)
+    reason = "NotImplementedError: this cannot be captured"
+    assert run.failed == {"latency, 8^3, mul8u_1446 factored, graph": reason}
+    calls = {"mul8u_L40 gather", "mul8u_1446 factored", "axfpm"}
+    assert {row["what"] for row in run.rows} == calls | {"mul8u_L40 gather, graph", "axfpm, graph"}
 
 
 @pytest.mark.parametrize(
@@ -296,21 +320,90 @@ def test_times_are_medians_of_rounds() -> None:
     seen: dict[str, list[int]] = {"short": [], "long": []}
 
     class Clock:
-        def seconds(self, calls: Callable[[], object]) -> float:
+        def take(self, calls: Callable[[], object], hold: float) -> Taken:
             before = {name: len(numbers) for name, numbers in seen.items()}
             calls()
             (name,) = (name for name, numbers in seen.items() if len(numbers) > before[name])
-            return next(taken[name]) * (len(seen[name]) - before[name])
+            count = len(seen[name]) - before[name]
+            return Taken(next(taken[name]) * count, 1e-5 * count, True)
 
     calls = {name: numbers.append for name, numbers in seen.items()}
     ticks = itertools.count()
     times = measure(Clock(), calls, rounds=5, seconds=100, now=lambda: next(ticks))  # type: ignore[arg-type]
-    assert times["short"] == Timing(*(pytest.approx(1e-4),) * 3, 5)
+    short = times["short"]
+    assert (short.median, short.lower, short.upper) == (pytest.approx(1e-4),) * 3
+    assert short.host.median == pytest.approx(1e-5)
     assert times["long"].rounds == 5
     assert 0.01 <= times["long"].lower <= times["long"].median <= times["long"].upper <= 0.03
     assert seen["long"] == list(range(2 + 1 + 5))
     assert len(seen["short"]) == 2 + 1 + 5 * 20
     assert measure(Clock(), calls, rounds=50, seconds=6, now=lambda: next(ticks))["long"].rounds == 9  # type: ignore[arg-type]
+
+
+class Timeline:
+    """A host and a GPU, each with a clock; the GPU takes what it is given in order."""
+
+    def __init__(self) -> None:
+        self.host = self.gpu = 0.0
+        self.cuda = SimpleNamespace(Event=lambda: TimedEvent(self), get_elapsed_time=self.milliseconds)
+        self.device = SimpleNamespace(clock_hz=1e9)
+
+    def run(self, seconds: float, ask: float) -> None:
+        """Something for the GPU, which the host takes ``ask`` seconds to ask for."""
+        self.host += ask
+        self.gpu = max(self.gpu, self.host) + seconds
+
+    def kernel(self, source: Path, name: str) -> Callable[..., None]:
+        return lambda grid, block, args: self.run(int(args[1]) / self.device.clock_hz, 5e-6)
+
+    def empty(self, shape: int, dtype: Any) -> None:
+        return None
+
+    def milliseconds(self, start: TimedEvent, stop: TimedEvent) -> float:
+        return 1e3 * (stop.time - start.time)
+
+
+class TimedEvent:
+    """A CUDA event."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self.timeline, self.time = timeline, math.inf
+
+    def record(self) -> None:
+        self.time = max(self.timeline.host, self.timeline.gpu)
+
+    @property
+    def done(self) -> bool:
+        return self.timeline.host >= self.time
+
+    def synchronize(self) -> None:
+        self.timeline.host = max(self.timeline.host, self.time)
+
+
+@pytest.mark.parametrize("ask", [2e-5, 1e-4, 2e-3])
+def test_short_calls_are_timed_and_not_the_host(ask: float) -> None:
+    """However long the host takes to ask for as many as are timed together."""
+    line = Timeline()
+    gpu = Gpu(SimpleNamespace(xp=line, device=line.device, kernel=line.kernel), lambda: line.host)  # type: ignore[arg-type]
+    calls = {"short": lambda i: line.run(1e-6, ask), "long": lambda i: line.run(5e-3, ask)}
+    times = measure(gpu, calls, rounds=5, seconds=100, now=lambda: line.host)
+    for name, seconds in (("short", 1e-6), ("long", 5e-3)):
+        assert times[name].median == pytest.approx(seconds)
+        assert times[name].host.median == pytest.approx(ask)
+        assert times[name].queued
+
+
+def test_a_call_that_waits_for_the_gpu_is_timed_with_the_host_and_that_is_said() -> None:
+    line = Timeline()
+    gpu = Gpu(SimpleNamespace(xp=line, device=line.device, kernel=line.kernel), lambda: line.host)  # type: ignore[arg-type]
+
+    def call(i: int) -> None:
+        line.run(1e-4, 1e-5)
+        line.host = max(line.host, line.gpu)
+
+    times = measure(gpu, {"waits": call}, rounds=5, seconds=100, now=lambda: line.host)
+    assert times["waits"].median == pytest.approx(1.1e-4)
+    assert not times["waits"].queued
 
 
 def test_measured_rates_count_what_kernels_do(gpu: FakeGpu) -> None:
@@ -353,14 +446,20 @@ def test_limits(gpu: FakeGpu) -> None:
 def test_rows_and_their_targets() -> None:
     case = Case("any", "products", None, {"a": Target(least_rate=5e11), "b": Target(most_ratio=10)})  # type: ignore[arg-type]
     work = Work({}, 10**9, lambda: None, {"a": Limit("banks", 2e12, "x")})
-    times = {"a": Timing(1e-3, 1e-3, 2e-3, 5), "b": Timing(5e-3, 5e-3, 5e-3, 5)}
+    times = {"a": timing(1e-3, 1e-3, 2e-3, 5), "b": timing(5e-3, 5e-3, 5e-3, 5, queued=False)}
     a, b = gpu_report.rows_of(case, work, times, True)
     assert (a["products_per_second"], a["share_of_limit"]) == (1e12, 0.5)
+    assert a["seconds"] == {"median": 1e-3, "lower": 1e-3, "upper": 2e-3, "rounds": 5}
+    assert a["host_seconds"]["median"] == 2e-5
+    assert (a["host_apart"], b["host_apart"]) == (True, False)
+    assert gpu_report._time(a, layers=False) == "1000 / 20"
+    assert gpu_report._time(b, layers=False) == "5000 / 20 *"
+    assert gpu_report._time(b, layers=True) == "5"
     assert a["target"] == {"aim": ">= 0.5e12 /s", "reached": True}
     assert b["target"] == {"aim": "< 10 x float32", "reached": None}
     assert b["limit"] is b["share_of_limit"] is None
     assert "target" not in gpu_report.rows_of(case, work, times, False)[0]
-    times[gpu_cases.FLOAT32] = Timing(5e-4, 5e-4, 5e-4, 5)
+    times[gpu_cases.FLOAT32] = timing(5e-4, 5e-4, 5e-4, 5)
     _, b, exact = gpu_report.rows_of(case, work, times, True)
     assert (b["times_as_long_as_float32"], b["target"]["reached"]) == (10, False)
     assert exact["times_as_long_as_float32"] == 1

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from typer.testing import CliRunner
 import axsim
 from axsim.circuits import write_blif
 from axsim.cli import app
+from axsim.cli.doctor import _cache
 from axsim.multipliers import registry
 from axsim.tables import list_tables
 
@@ -106,6 +109,28 @@ def test_doctor_says_what_was_found_and_why(tmp_path: Path, monkeypatch: pytest.
         assert expected in text
     monkeypatch.setenv("OMP_NUM_THREADS", "0")
     assert "may run on; OMP_NUM_THREADS is '0', which is no number of threads" in run("doctor")
+
+
+def test_doctor_says_that_a_cache_is_in_a_folder_of_somebody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs, stat, access = tmp_path / "theirs", os.stat, os.access
+    theirs.mkdir()
+
+    def refuse(
+        path: Any, *args: Any, **kwargs: Any
+    ) -> Any:  # whoever runs the tests may be allowed everything
+        if not isinstance(path, int) and theirs in Path(path).parents:
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, "stat", refuse)
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != theirs and access(path, mode))
+    monkeypatch.setenv("AXSIM_CACHE_DIR", str(theirs / "cache"))
+    assert _cache() == (
+        f"{theirs / 'cache'}, from AXSIM_CACHE_DIR, which cannot be written: GPU kernels are compiled anew "
+        "in every process"
+    )
 
 
 def test_a_reader_that_leaves_is_no_error() -> None:

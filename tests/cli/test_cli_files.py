@@ -103,5 +103,75 @@ def test_info_of_names(tmp_path: Path) -> None:
 
 def test_info_of_a_wide_circuit(tmp_path: Path) -> None:
     path = tmp_path / "wide.c"
-    path.write_text(c.write(exact(12)))
+    path.write_text(c.write(exact(13)))
     assert "estimated on 1048576 random operand pairs" in run("info", str(path))
+    path.write_text(c.write(truncated(9, 4)))
+    text = run("info", str(path))
+    figures = axsim.get("trunc9_4").metrics()
+    assert f"{figures.mre_percent:.6g}" in text
+    assert "the product is p[18]" in text
+
+
+@pytest.mark.parametrize("name", ["my mult.blif", "größe.blif", "_m.blif", "t.txt", "-odd.blif", "plain"])
+def test_files_of_any_name(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    if name.endswith(".txt"):
+        lines = "\n".join(",".join(str(a * b) for b in range(16)) for a in range(16))
+        Path(name).write_text(lines)
+    else:
+        axsim.circuits.write_blif(axsim.circuits.truncated(4, 3), name)
+    found = CliRunner().invoke(app, ["info", "--", name])
+    assert found.exit_code == 0, found.output
+    assert "4x4 bits, unsigned" in found.output
+    exchanged = ["columns,rows"] if name.endswith(".txt") else ["b,a"]
+    again = CliRunner().invoke(app, ["info", "--operands", *exchanged, "--unsigned", "--", name])
+    assert "as operands= says" in again.output
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("nothere.blif", "there is no file 'nothere.blif' in "),
+        ("nothere.txt", "there is no file 'nothere.txt' in "),
+        ("my multi.blif", "did you mean 'my mult.blif'?"),
+        ("folder/x.v", "there is no folder 'folder'"),
+        ("mul8u.xyz", "no multiplier is called 'mul8u.xyz'"),
+        ("mul8u.xyz", "there is no file 'mul8u.xyz'"),
+        ("a folder", "a folder is a folder; `axsim import 'a folder'` reads all that is in it"),
+        ("L4O", "did you mean L40?"),
+    ],
+)
+def test_what_is_not_there(name: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a folder").mkdir()
+    axsim.circuits.write_blif(axsim.circuits.exact(2), "my mult.blif")
+    found = CliRunner().invoke(app, ["info", name])
+    assert found.exit_code == 2
+    assert says in found.output
+    assert "Errno" not in found.output
+
+
+def test_a_file_called_as_a_multiplier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    axsim.circuits.write_blif(axsim.circuits.exact(4), "L40")
+    found = CliRunner().invoke(app, ["info", "L40"])
+    assert "L40 is a multiplier's name; the file is ./L40" in found.output
+    assert "8x8 bits" in found.output
+    assert "4x4 bits" in CliRunner().invoke(app, ["info", "./L40"]).output
+
+
+def test_what_a_file_does_not_say_can_be_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("two.c").write_text(
+        "int f(int y, int x) { return y * x; }\nint g(int y, int x) { return y * x & ~1; }"
+    )
+    refused = CliRunner().invoke(app, ["info", "two.c", "--top", "g"])
+    assert refused.exit_code == 2
+    assert "widths=(8, 8)" in refused.output
+    found = CliRunner().invoke(app, ["info", "two.c", "--top", "g", "--widths", "4,5"])
+    assert "4x5 bits" in found.output
+    assert "g(y, x)" in found.output
+    wrong = CliRunner().invoke(app, ["info", "two.c", "--widths", "4,x"])
+    assert "--widths is '4,x', expected two numbers" in wrong.output
+    named = CliRunner().invoke(app, ["info", "L40", "--widths", "4,4"])
+    assert "are for files, and 'L40' is none" in named.output

@@ -8,29 +8,38 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Hashable, Mapping
-from functools import cache
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import finalize
 
 import numpy as np
 
+from axsim.engines.gpu.runtime.constants import Constants
 from axsim.engines.gpu.runtime.interface import NO_DEFINES, Device, Host
+from axsim.engines.gpu.runtime.products import Products
 from axsim.engines.gpu.runtime.sources import source_text
-from tests.cuda_emulator.device_arrays import DeviceArray, EmulatedCupy, HostWaitsError, on_device
+from tests.cuda_emulator.device_arrays import POISON, DeviceArray, EmulatedCupy, HostWaitsError, on_device
+from tests.cuda_emulator.emulated_cublas import EmulatedCublas
 
 HERE = Path(__file__).parent
 MAX_THREADS = 1024
 MAX_BLOCK = (1024, 1024, 64)
 MAX_GRID = (2**31 - 1, 65535, 65535)
 STATIC_SHARED = 48 << 10
+STREAM, WORKSPACE = 0x57EA, 1 << 10
 
 TURING = Device("emulated T4", (7, 5), 40, 64 << 10, 64 << 10, 4 << 20, 1.59e9)
 AMPERE = Device("emulated A100", (8, 0), 108, 163 << 10, 164 << 10, 40 << 20, 1.41e9)
 GAMING = Device("emulated RTX 3080", (8, 6), 68, 99 << 10, 100 << 10, 5 << 20, 1.71e9)
+ADA = Device("emulated RTX 4090", (8, 9), 128, 99 << 10, 100 << 10, 72 << 20, 2.52e9)
 HOPPER = Device("emulated H100", (9, 0), 132, 227 << 10, 228 << 10, 50 << 20, 1.98e9)
+BLACKWELL = Device("emulated B200", (10, 0), 148, 227 << 10, 228 << 10, 126 << 20, 1.965e9)
+GEFORCE = Device("emulated RTX 5090", (12, 0), 170, 99 << 10, 100 << 10, 96 << 20, 2.407e9)
+DEVICES = (TURING, AMPERE, GAMING, ADA, HOPPER, BLACKWELL, GEFORCE)
 
 _FLAGS = (
     "-std=c++17", "-O1", "-g1", "-fPIC", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off",
@@ -89,6 +98,8 @@ class EmulatedRuntime:
         capturing_now: set it to try a call as if the stream were captured: compiling, copies from and to the
             host and new constants raise then.
         launches: names of the kernels launched, in order.
+        constants_made: how many arrays were copied to the device to stay there.
+        carveouts: by kernel, what share of memory it last preferred for shared memory.
     """
 
     def __init__(self, builds: Path, device: Device = HOPPER, seed: int = 0) -> None:
@@ -96,11 +107,23 @@ class EmulatedRuntime:
         self.device = device
         self.capturing_now = False
         self.launches: list[str] = []
+        self.carveouts: dict[str, int | None] = {}
+        self.constants_made = 0
         self.xp = EmulatedCupy(self.capturing)
         self._random = np.random.default_rng(seed)
         self._libraries: dict[Hashable, Library] = {}
         self._kernels: dict[Hashable, EmulatedKernel] = {}
-        self._constants: WeakKeyDictionary[Any, dict[Hashable, Any]] = WeakKeyDictionary()
+        self.cublas = EmulatedCublas(self.capturing)
+        self._products = Products(
+            self.xp,
+            lambda: self.cublas,
+            lambda: STREAM,
+            lambda: self._refuse_while_capturing("cuBLAS is set up"),
+            WORKSPACE,
+        )
+        self._memory = Memory()
+        self._constants = Constants(self._place, self.capturing, lambda: None)
+        self._graph: list[Callable[[], None]] = []
 
     def on(self, device: Device) -> EmulatedRuntime:
         """Another GPU, with the kernels that are compiled already."""
@@ -122,23 +145,40 @@ class EmulatedRuntime:
         return self.capturing_now
 
     def int8_products(self, left: Any, right: Any, out: Any) -> None:
-        _check_product(left, right, out, np.int8, np.int32)
-        if left.shape[1] % 16:
-            raise ValueError(f"K is {left.shape[1]}, expected a multiple of 16")
-        out[...] = left.astype(np.int32) @ right.T.astype(np.int32)
+        self._products.int8(left, right, out)
 
     def half_products(self, left: Any, right: Any, out: Any) -> None:
-        _check_product(left, right, out, np.float16, np.float32)
-        out[...] = left.astype(np.float32) @ right.T.astype(np.float32)
+        self._products.half(left, right, out)
+
+    def half_is_exact(self) -> bool:
+        return self._products.half_is_exact()
 
     def constant(self, host: Host, owner: object, key: Hashable = None) -> Any:
-        of_owner = self._constants.setdefault(owner, {})
-        if key not in of_owner:
-            self._refuse_while_capturing("a constant is copied to the device")
-            array = on_device(np.array(host() if callable(host) else host, order="C"))
-            array.flags.writeable = False
-            of_owner[key] = array
-        return of_owner[key]
+        return self._constants.get(host, owner, key)
+
+    def _place(self, host: Host) -> Any:
+        self._refuse_while_capturing("a constant is copied to the device")
+        self.constants_made += 1
+        array = on_device(self._memory.copy(np.array(host() if callable(host) else host, order="C")))
+        array.flags.writeable = False
+        return array
+
+    @contextmanager
+    def capture(self) -> Iterator[list[Callable[[], None]]]:
+        """Within it the stream is captured: launches of kernels come into the list, to be called again.
+
+        A launch knows constants by their addresses alone, as a CUDA graph does, and keeps all other arrays.
+        """
+        self.capturing_now, self._graph = True, []
+        try:
+            yield self._graph
+        finally:
+            self.capturing_now = False
+
+    def launched(self, launch: Callable[[tuple[Any, ...]], None], args: tuple[Any, ...]) -> None:
+        """Note a launch of a kernel, if the stream is captured."""
+        if self.capturing_now:
+            self._graph.append(partial(launch, tuple(map(self._memory.by_address, args))))
 
     def next_seed(self) -> int:
         """A new order of threads for every launch."""
@@ -147,6 +187,35 @@ class EmulatedRuntime:
     def _refuse_while_capturing(self, what: str) -> None:
         if self.capturing_now:
             raise HostWaitsError(f"{what} while the stream is captured; the first call must do that")
+
+
+class Memory:
+    """The device's memory for constants: what is freed is overwritten, and given to nobody again."""
+
+    def __init__(self) -> None:
+        self._blocks: list[Any] = []  # never less: a graph may read from any of them
+
+    def copy(self, host: np.ndarray) -> np.ndarray:
+        """The array in a block of its own, which is freed with the last view of it."""
+        block = np.empty(max(host.nbytes, 1), np.uint8)
+        self._blocks.append(block)
+        owner = (ctypes.c_ubyte * block.size).from_address(block.ctypes.data)
+        finalize(owner, block.fill, POISON).atexit = False
+        array = np.frombuffer(owner, np.uint8)[: host.nbytes].view(host.dtype).reshape(host.shape)
+        array[...] = host
+        return array
+
+    def by_address(self, arg: Any) -> Any:
+        """An array in one of the blocks as one that does not keep it from being freed."""
+        if not isinstance(arg, DeviceArray):
+            return arg
+        address = arg.__array_interface__["data"][0]
+        if not any(0 <= address - block.ctypes.data < block.size for block in self._blocks):
+            return arg
+        memory = (ctypes.c_ubyte * arg.nbytes).from_address(address)
+        array = on_device(np.frombuffer(memory, arg.dtype).reshape(arg.shape))
+        array.flags.writeable = False
+        return array
 
 
 class EmulatedKernel:
@@ -167,8 +236,11 @@ class EmulatedKernel:
         args: tuple[Any, ...],
         *,
         shared: int = 0,
+        carveout: int | None = None,
     ) -> None:
         device = self._runtime.device
+        self._runtime.launched(lambda args: self(grid, block, args, shared=shared), args)
+        self._runtime.carveouts[self.name] = carveout
         self._check_launch(grid, block, shared)
         if len(args) != len(self._parameters):
             raise EmulatorError(f"{self.name} takes {len(self._parameters)} arguments, got {len(args)}")
@@ -264,17 +336,6 @@ def _allocation(array: Any) -> int:
     while isinstance(array.base, np.ndarray):
         array = array.base
     return int(array.__array_interface__["data"][0])
-
-
-def _check_product(left: Any, right: Any, out: Any, operand: Any, result: Any) -> None:
-    (m, k), (n, k2) = left.shape, right.shape
-    if k != k2 or out.shape != (m, n):
-        raise ValueError(f"shapes {left.shape}, {right.shape}, {out.shape}: expected (M, K), (N, K), (M, N)")
-    for name, array, dtype in (("left", left, operand), ("right", right, operand), ("out", out, result)):
-        if not isinstance(array, DeviceArray) or array.dtype != dtype or not array.flags.c_contiguous:
-            raise TypeError(
-                f"{name} is {array.dtype}, expected a C-contiguous device array of {np.dtype(dtype)}"
-            )
 
 
 def _culprit(machine: ctypes.CDLL) -> str:

@@ -7,7 +7,7 @@ from itertools import product
 
 from axsim.engines.gpu.floats.engine import TILES
 from axsim.engines.gpu.gather.plan import Sums, Variant, variants
-from tests.cuda_emulator.emulated_runtime import AMPERE, GAMING, HOPPER, TURING
+from tests.cuda_emulator.emulated_runtime import DEVICES
 
 Defines = Mapping[str, int | str]
 
@@ -65,7 +65,7 @@ def _all() -> Iterator[tuple[str, Defines]]:
 
 def _planned(entry: int, out: int) -> Iterator[tuple[Variant, Defines]]:
     """What the look-up kernels' planner has for narrow and wide work on every device."""
-    for device, windows in product((TURING, AMPERE, GAMING, HOPPER), (False, True)):
+    for device, windows in product(DEVICES, (False, True)):
         for left, right in ((4096, 4096), (64, 4096)):
             for variant in variants(device, Sums(1, left, right, 4096, windows, entry, 65537, out)):
                 streams_windows = windows and variant.stream_left

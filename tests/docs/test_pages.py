@@ -21,7 +21,15 @@ PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("**/*.md"))]
 REFERENCE = sorted((ROOT / "docs" / "api").glob("*.rst"))
 PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
-PACKAGES = ("axsim", "axsim.circuits", "axsim.multipliers", "axsim.tables")
+PACKAGES = (
+    "axsim",
+    "axsim.circuits",
+    "axsim.datasets",
+    "axsim.models",
+    "axsim.multipliers",
+    "axsim.nn",
+    "axsim.tables",
+)
 
 by_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
@@ -113,6 +121,19 @@ def test_multipliers_that_are_listed_exist() -> None:
         assert len(names) >= least
         for name in names:
             axsim.get(name)
+
+
+def test_networks_that_are_listed_have_the_counts() -> None:
+    from axsim import models
+
+    text = (ROOT / "docs" / "models-and-data.md").read_text(encoding="utf-8")
+    rows = text[text.index("| name | network |") :].split("\n\n")[0].splitlines()[2:]
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    assert sorted(name.strip("`") for name, *_ in cells) == models.list_models()
+    for name, _, image, parameters, products, _ in cells:
+        shape = tuple(map(int, image.split(" x ")))
+        cost = models.cost(models.get(name.strip("`")), shape)
+        assert [f"{count:,}" for count in cost] == [parameters, products], name
 
 
 @pytest.mark.parametrize("package", PACKAGES)

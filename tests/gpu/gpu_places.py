@@ -113,8 +113,11 @@ class CupyKind:
             stream.begin_capture()
             try:
                 result = call()
-            finally:
-                graph = stream.end_capture()
+            except BaseException:
+                with contextlib.suppress(RuntimeError):  # the capture is broken; what broke it is the news
+                    stream.end_capture()
+                raise
+            graph = stream.end_capture()
 
         def replay() -> None:
             self.cupy.cuda.Device().synchronize()

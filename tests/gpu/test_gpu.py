@@ -23,7 +23,7 @@ except GpuUnavailableError as problem:
 NAMES = checks.integer_names()
 SOME = ("mul8u_L40", "mul8u_JQQ", "mul8u_1446", "exact8s", "drawn16", "drawn17")
 EDGES = (0, 1, 2, 15, 16, 17, 31, 33, 63, 64, 65, 255, 256, 257)
-LONG_EDGES = (639, 641, 767, 768, 769, 1023, 1024, 1025)
+LONG_EDGES = (639, 641, 703, 704, 705, 1023, 1024, 1025, 1279, 1281, 1407, 1409)
 
 
 @pytest.fixture
@@ -156,6 +156,13 @@ def test_layouts(place: Place, kind: Kind, operation: str) -> None:
 @pytest.mark.parametrize("operation", checks.operations())
 def test_streams(place: Place, kind: Kind, operation: str) -> None:
     checks.check_stream(place, kind, operation)
+
+
+@pytest.mark.parametrize("operation", checks.operations())
+def test_results_on_a_side_stream(place: Place, kind: Kind, operation: str) -> None:
+    if kind.name != "torch":
+        pytest.skip("CuPy keeps no record of the streams that use an array")
+    checks.check_record_stream(place, kind, operation)
 
 
 @pytest.mark.parametrize("operation", checks.operations())

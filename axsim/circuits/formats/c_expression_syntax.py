@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from axsim.circuits.formats.c_tokens import Source, Token
+from axsim.circuits.formats.c_tokens import MAX_DEPTH, Source, Token
 from axsim.circuits.formats.c_tree import (
     INT,
     Assign,
@@ -19,9 +19,6 @@ from axsim.circuits.formats.c_tree import (
     Unary,
 )
 from axsim.circuits.formats.c_types import NAMED_TYPES, WORDS_OF_TYPES, number
-
-MAX_DEPTH = 150
-"""Most brackets, blocks and operators within each other."""
 
 _QUALIFIERS = frozenset(
     ("const", "static", "inline", "register", "volatile", "extern", "__inline", "__inline__")

@@ -29,6 +29,10 @@ _TOKEN = re.compile(
 _DIRECTIVE = re.compile(r"#[ \t]*([A-Za-z]*)((?:[^\n\\/]|\\\r?\n|\\|/(?!\*|/)|/\*[\s\S]*?\*/)*)")
 _KEPT_OUT = frozenset(("include", "pragma", "line"))
 _MAX_MACRO_TOKENS = 1_000_000
+MAX_DEPTH = 150
+"""Most brackets, blocks and operators within each other."""
+
+_MAX_ROW = 2 * MAX_DEPTH + 50  # operators and brackets between two names or numbers
 
 
 class Token(NamedTuple):
@@ -67,7 +71,7 @@ def tokenize(source: Source) -> list[Token]:
     """
     macros: dict[str, list[Token]] = {}
     tokens: list[Token] = []
-    for token in _included(source, macros):
+    for token in _shallow(source, _included(source, macros)):
         if token.kind == "name" and token.text in macros:
             tokens += _expanded(source, token, macros)
             if len(tokens) > _MAX_MACRO_TOKENS:
@@ -76,6 +80,25 @@ def tokenize(source: Source) -> list[Token]:
             tokens.append(token)
     tokens.append(Token("end", "the end of the text", len(source.text)))
     return tokens
+
+
+def _shallow(source: Source, tokens: Iterator[Token]) -> Iterator[Token]:
+    """The tokens, as long as they are not nested too deeply: what is refused is refused at once."""
+    depth = row = 0
+    for token in tokens:
+        if token.kind == "op":
+            if token.text in "({[":
+                depth += 1
+            elif token.text in ")}]":
+                depth -= 1
+            row += 1
+            if depth > MAX_DEPTH:
+                source.fail(token.at, f"more than {MAX_DEPTH} brackets or blocks within each other")
+            if row > _MAX_ROW:
+                source.fail(token.at, f"more than {_MAX_ROW} operators and brackets within each other")
+        else:
+            row = 0
+        yield token
 
 
 def _included(source: Source, macros: dict[str, list[Token]]) -> Iterator[Token]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from typing import Any, Protocol
 
 import array_api_compat
@@ -106,12 +107,18 @@ class Torch:
         return widened(borrowed) if is_bfloat16(array) else borrowed
 
     def returned(self, array: Any) -> Any:
+        import cupy
         import torch
 
+        dtype = getattr(torch, array.dtype.name)
         if not array.size:  # there is no memory to share
-            dtype = getattr(torch, array.dtype.name)
             return torch.empty(array.shape, dtype=dtype, device=torch.cuda.current_device())
-        return torch.from_dlpack(array)
+        if not hasattr(array.data.mem, "tensor"):  # an operand's memory
+            array = cupy.array(array)
+        memory, size = array.data.mem, array.itemsize
+        whole = memory.tensor[: memory.size // size * size].view(dtype)
+        strides = [step // size for step in array.strides]
+        return whole.as_strided(array.shape, strides, (array.data.ptr - memory.ptr) // size)
 
 
 LIBRARIES: tuple[Library, ...] = (CuPy(), Torch())
@@ -184,18 +191,20 @@ class _Stream:
         return 0, self._pointer
 
 
+@cache
 def _torch_memory() -> Callable[[int], Any]:
-    """torch's caching allocator, for the stream that is current when memory is asked for."""
+    """Memory of torch's, as CuPy's allocators give it: each piece is a tensor that CuPy looks into.
+
+    A result so becomes a tensor of torch's own again (``Torch.returned``), which keeps what torch promises of
+    such: ``record_stream``, above all, which torch ignores for memory that it lent to others.
+    """
     import cupy
     import torch
 
-    def allocate(size: int, device: int) -> int:
-        stream = torch.cuda.current_stream(device).cuda_stream
-        return int(torch.cuda.caching_allocator_alloc(size, device, stream)) if size else 0
+    class Memory(cupy.cuda.UnownedMemory):  # type: ignore[misc]
+        def __init__(self, size: int) -> None:
+            device = torch.cuda.current_device()
+            self.tensor = torch.empty(size, dtype=torch.uint8, device=device)
+            super().__init__(self.tensor.data_ptr(), size, self.tensor, device)
 
-    def release(pointer: int, device: int) -> None:
-        if pointer:
-            torch.cuda.caching_allocator_delete(pointer)
-
-    allocator: Callable[[int], Any] = cupy.cuda.PythonFunctionAllocator(allocate, release).malloc
-    return allocator
+    return lambda size: cupy.cuda.MemoryPointer(Memory(size), 0)

@@ -28,8 +28,10 @@ ORIGIN = "estimates from the GPU's multiprocessors, clock and generation, not me
 # For each multiprocessor and cycle. Depthwise convolutions look products up one by one: shared memory has 32
 # banks; of 32 look-ups at random about 3.5 meet in the fullest, and so a warp's look-ups take 3.5 cycles.
 _LOOK_UPS = 32 / 3.5
-# int8 multiply-adds, dense, of NVIDIA's data sheets for T4, A100, RTX 3080, L40S and H100.
-_MULTIPLY_ADDS = {(7, 5): 1024, (8, 0): 2048, (8, 6): 1024, (8, 9): 1024, (9, 0): 4096}
+# int8 multiply-adds, dense, of NVIDIA's data sheets for T4, A100, RTX 3080, L40S, H100, B200 and RTX 5090.
+_MULTIPLY_ADDS = {
+    (7, 5): 1024, (8, 0): 2048, (8, 6): 1024, (8, 9): 1024, (9, 0): 4096, (10, 0): 8192, (12, 0): 1024,
+}  # fmt: skip
 # Bytes to and from memory: 12.8 of an H100, 10.2 of an A100, 6.5 of an RTX 3080, 5 of a T4.
 _BYTES = 8.0
 _HALF_RATE = 0.5  # multiply-adds of float16 for one of int8
@@ -67,9 +69,7 @@ def choose(name: str, work: Work, subject: Subject) -> Sums:
     if name == "factored":
         form = found_form(*subject)
         seconds = {
-            c: predict(c, work, form, device)
-            for c in factored_terms.COMPUTE_TYPES
-            if factored_terms.carries(form, c)
+            c: predict(c, work, form, device) for c in factored_terms.COMPUTE_TYPES if not _unusable(form, c)
         }
         return FactoredSums(factored, form, min(seconds, key=seconds.__getitem__), gather)
     looked_up = select(name)
@@ -145,12 +145,24 @@ def _candidates(work: Work, form: FactoredTable | None, device: Device) -> list[
 
 def _factored(work: Work, form: FactoredTable, compute_type: str, device: Device) -> Candidate:
     engine = f"factored {compute_type}"
-    if not factored_terms.carries(form, compute_type):
-        return Candidate(engine, False, "its sums are exact for too few operand pairs")
+    if why := _unusable(form, compute_type):
+        return Candidate(engine, False, why)
     terms = factored_terms.terms_of(form, compute_type)
     count, depth = sum(t.count for t in terms), min(t.depth for t in terms)
     note = f"{count} exact products each, sums exact for {depth} operand pairs at a time"
     return Candidate(engine, True, note, predict(compute_type, work, form, device))
+
+
+def _unusable(form: FactoredTable, compute_type: str) -> str:
+    """Why the table's sums cannot be made in that type on this GPU; empty if they can.
+
+    A capture asks again what the call before it has found out.
+    """
+    if not factored_terms.carries(form, compute_type):
+        return "its sums are exact for too few operand pairs"
+    if compute_type == "float16" and not current().half_is_exact():
+        return "float16 products with float32 sums are not exact up to 2**24 on this GPU"
+    return ""
 
 
 def _choice(candidates: list[Candidate]) -> str:

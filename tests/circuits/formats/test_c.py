@@ -446,3 +446,19 @@ def test_random_expressions_give_what_gcc_gives(
         header = "// axsim: 8 x 8 -> 64 bits, unsigned\n"
         netlist = c.read(header + text, ReadOptions(top=f"f{k}"))
         np.testing.assert_array_equal(netlist(a, b).view(np.int64), compiled(f"f{k}", a, b), err_msg=found[k])
+
+
+@pytest.mark.parametrize("mark", ["(", "{", "[", "!", "~", "- "])
+def test_deep_nesting_is_refused_where_it_begins(mark: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest, which may be long, is not looked at."""
+    from axsim.circuits.formats import c_tokens
+
+    looked_at = []
+    included = c_tokens._included
+    monkeypatch.setattr(
+        c_tokens, "_included", lambda *given: (looked_at.append(t) or t for t in included(*given))
+    )
+    text = "int mul4u_f(int a, int b) { return " + mark * 100_000 + "a; }"
+    with pytest.raises(NetlistFileError, match=r"^C text:1:\d{2,3}: more than \d+ (brackets|operators)"):
+        c.read(text.encode())
+    assert len(looked_at) < 500

@@ -357,3 +357,45 @@ def test_a_table_as_a_case_is_a_tree() -> None:
     )
     netlist = verilog.read(text)
     assert np.array_equal(netlist.exhaustive(), np.multiply.outer(np.arange(16), np.arange(16)))
+
+
+@pytest.mark.parametrize("mark", ["(", "{", "~(", "begin "])
+def test_deep_nesting_is_named_and_the_rest_is_not_looked_at(
+    mark: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from axsim.circuits.formats.verilog.preprocess import Preprocessor
+
+    looked_at = []
+    tokens = Preprocessor.tokens
+    monkeypatch.setattr(
+        Preprocessor, "tokens", lambda *given: (looked_at.append(t) or t for t in tokens(*given))
+    )
+    start = "always @* " if mark == "begin " else "assign p = "
+    text = f"module m(input a, b, output p); {start}" + mark * 100_000 + "a; endmodule"
+    with pytest.raises(NetlistFileError, match=r":1:\d+: this is nested too deeply"):
+        verilog.read(text)
+    assert len(looked_at) < 10_000
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("p = {a[3], p[b[1:0]], b[1:0], b[3:2], 2'b01}; p[a[2:0]] = 1;", r"p\[\d\] is read before the block"),
+        ("p[0] = p[b[1:0]]; p[7:1] = {a, b[2:0]};", r"p\[\d\] is read before the block"),
+        ("case (a) 1: p = b; default: p = 0; default: p = 1; endcase", "'case' with more than one default"),
+        ("casez (a) default: p = 0; 4'b1?: p = 1; default: p = 1; endcase", "'casez' with more than one"),
+    ],
+)
+def test_what_simulators_and_synthesis_take_for_different_things(body: str, says: str) -> None:
+    text = f"module m(input [3:0] a, b, output reg [7:0] p);\nalways @* begin {body} end\nendmodule\n"
+    with pytest.raises(NetlistFileError, match=f"Verilog text:2:.*{says}"):
+        verilog.read(text)
+
+
+def test_a_computed_place_in_what_the_block_has_assigned() -> None:
+    text = """module m(input [3:0] a, b, output reg [7:0] p);
+    reg [3:0] t;
+    always @* begin t = a ^ b; p = 0; p[1] = t[b[1:0]]; p[7:4] = p[b[0] +: 2]; end
+    endmodule"""
+    found = verilog.read(text)(5, 6)  # t is 3; bit 2 of it 0
+    assert found == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -420,6 +422,25 @@ def test_plans(gpu: EmulatedRuntime) -> None:
     assert axsim.explain(large, large, wide).choice == "gather"
 
 
+def test_float16_is_not_used_where_its_sums_are_not_exact(
+    gpu: EmulatedRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = gpu.on(gpu.device)
+    monkeypatch.setattr(other, "half_is_exact", lambda: False)
+    monkeypatch.setattr(other, "half_products", None)
+    seconds = {"gather": 3.0, "int8": 2.0, "float16": 1.0}
+    monkeypatch.setattr(planner, "predict", lambda engine, *_: seconds[engine])
+    a, b = integers(1, (40, 50), np.uint8), integers(2, (50, 40), np.uint8)
+    large = on_gpu(np.zeros((2048, 2048), np.uint8))
+    assert axsim.explain(large, large, "JQQ").choice == "factored float16"
+    with using(other):
+        plan = axsim.explain(large, large, "JQQ")
+        assert plan.choice == "factored int8"
+        assert "not exact up to 2**24" in plan.candidates[2].note
+        got = axsim.matmul(on_gpu(a), on_gpu(b), "JQQ", engine="factored")
+    assert same(gpu, got, axsim.matmul(a, b, "JQQ"))
+
+
 WIDE = axsim.tables.ProductTable.from_function(lambda a, b: 16 * a * b + b * b // 9, 8, 8)
 
 
@@ -600,6 +621,42 @@ def test_what_must_be_looked_at_is_refused_in_a_capture(gpu: EmulatedRuntime, ca
         captured(lambda: quantize(x, QuantParams(0.5, 3, 0, 255)))
 
 
+def drawn_owner(kind: str) -> Any:
+    """A multiplier or a quantisation that nobody else holds."""
+    if kind == "multiplier":
+        values = np.random.default_rng(5).integers(0, 2**16, (256, 256))
+        return Multiplier(
+            "mortal", 8, 8, False, simulate=lambda: axsim.tables.ProductTable.from_array(values, False)
+        )
+    return QuantParams(0.125, 7, 0, 255)
+
+
+@pytest.mark.parametrize("kind", ["multiplier", "quantisation"])
+def test_what_a_capture_saw_outlives_its_owner(gpu: EmulatedRuntime, kind: str) -> None:
+    """As when a network is captured, and what made it is dropped: replays read the same constants."""
+    owner, given = drawn_owner(kind), QuantParams(0.5, 3, 0, 255)
+    a, b = (on_gpu(floats(i, shape, np.float32, "any")) for i, shape in enumerate(((4, 9), (9, 3))))
+
+    def call(owner: Any) -> Any:
+        if kind == "multiplier":
+            return axsim.matmul(a, b, owner, a_quant=given, b_quant=given)
+        return axsim.matmul(a, b, "L40", a_quant=owner, b_quant=owner)
+
+    call(owner)
+    with gpu.capture() as graph:
+        result = call(owner)
+    expected = gpu.xp.asnumpy(result)
+    died = weakref.ref(owner)
+    del owner
+    gc.collect()
+    assert died() is None
+    call(drawn_owner(kind))  # lets go of what nobody needs any more
+    result[...] = 77
+    for launch in graph:
+        launch()
+    assert np.array_equal(gpu.xp.asnumpy(result), expected)
+
+
 # --- quantisation of its own ------------------------------------------------------------------------------
 
 
@@ -657,3 +714,15 @@ def test_arrays_of_two_gpus_are_refused(gpu: EmulatedRuntime, monkeypatch: pytes
     monkeypatch.setattr(arrays, "LIBRARIES", (TwoGpus(),))
     with pytest.raises(TypeError, match=r"a is a .* on GPU 1, but b is a .* on GPU 0; .* on one device"):
         axsim.matmul(on_gpu(np.ones((1, 2), np.uint8)), on_gpu(np.ones((2, 2), np.uint8)))
+
+
+@pytest.mark.usefixtures("gpu")
+def test_wide_circuits_are_for_main_memory() -> None:
+    a = on_gpu(np.full((2, 2), 300, np.int16))
+    for call in (axsim.matmul, axsim.multiply):
+        with pytest.raises(ValueError, match=r"exact12 has 12x12 bits: .* computed in main memory"):
+            call(a, a, "exact12")
+    with pytest.raises(ValueError, match="computed in main memory"):
+        axsim.prepare(a, "exact12")
+    with pytest.raises(ValueError, match="computed in main memory"):
+        axsim.matmul(on_gpu(np.ones((2, 2), np.uint8)), on_gpu(np.ones((2, 2), np.uint8)), "tiled16[L40]")

@@ -18,7 +18,7 @@ def test_limits_and_the_kernels_chosen() -> None:
         assert expected in gpu
     assert {subject for subject, _ in look_ups} == {"GPU look-ups"}
     assert any(
-        "4096 x 4096 by 4096 x 4096: gather_columns, tiles of 768 by 64, the table in shared" in finding
+        "4096 x 4096 by 4096 x 4096: gather_columns, tiles of 1408 by 32, the table in shared" in finding
         for _, finding in look_ups
     )
     assert all("the table in global memory" in finding for _, finding in findings(TURING)[1:])

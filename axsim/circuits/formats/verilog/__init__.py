@@ -51,9 +51,9 @@ def read(text: str, options: ReadOptions = ReadOptions()) -> Netlist:  # noqa: B
     """Return the circuit of a Verilog text.
 
     Args:
-        text: the whole text. options: ``top`` is the module that is the circuit: by default the one that no
-        other uses, or of several
-            the one that is called as the file is; ``library`` is a genlib text, or Verilog modules;
+        text: the whole text.
+        options: ``top`` is the module that is the circuit: by default the one that no other uses, or of
+            several the one that is called as the file is; ``library`` is a genlib text, or Verilog modules;
             ``include`` are folders for `` `include ``; ``signed`` counts instead of the ports' own signs.
 
     Returns:

@@ -222,12 +222,15 @@ class Evaluator(ABC):
         bits = self.values.get(symbol, symbol.bits)
         if bits is symbol.bits and symbol not in self.reads:
             self.reads[symbol] = name.pos
+        read = bits
         if name.selects:
-            bits = read_place(bits, find_place(symbol, name, self.index, self.shared), self.shared, name)
+            place = find_place(symbol, name, self.index, self.shared)
+            read = read_place(bits, place, self.shared, name)
+            bits = place.all_bits(bits)
         if symbol.variable and symbol.bits:
             first, last = symbol.bits[0], symbol.bits[-1]
             self.early.update({bit: name.pos for bit in bits if first <= bit <= last})
-        return bits
+        return read
 
     def index(self, select: Select) -> tuple[Bits, bool]:
         """The bits of a select's place, and whether they are signed."""

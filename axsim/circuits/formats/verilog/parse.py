@@ -80,6 +80,10 @@ def parse(text: str, base: int, sources: Sources) -> Parsed:
     return parsed
 
 
+class _TooDeepError(NetlistFileError):
+    """A text that is refused as a whole, whichever module was meant."""
+
+
 def _reason(token: Token) -> str:
     return f": {REFUSED[token.value]}" if token.value in REFUSED else ""
 
@@ -109,6 +113,8 @@ def _read_module(
         return
     try:
         module = _parse_module(start, rest, sources)
+    except _TooDeepError:
+        raise  # what follows is no circuit, and may be long
     except NetlistFileError as error:
         parsed.failed.setdefault(name.value, error)
         return
@@ -128,7 +134,8 @@ def _parse_module(start: Token, tokens: Iterator[Token], sources: Sources) -> Mo
         for token in tokens:
             state.feed_token(token)  # type: ignore[arg-type]
             if len(state.state_stack) > _MAX_STACK:
-                raise sources.fault("this is nested too deeply", token.pos)
+                deep = sources.fault("this is nested too deeply", token.pos)
+                raise _TooDeepError(deep.what, path=deep.path, line=deep.line, column=deep.column)
             if token.type == "ENDMODULE":
                 return interactive.feed_eof()  # type: ignore[no-untyped-call,no-any-return]
         raise sources.fault("'module' without 'endmodule'; is the text cut short?", start.pos)

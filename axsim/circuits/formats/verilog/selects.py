@@ -31,6 +31,14 @@ class Place:
     def __init__(self, width: int, choices: list[tuple[int | None, tuple[int, ...]]]) -> None:
         self.width, self.choices = width, choices
 
+    def all_bits(self, bits: Bits) -> Bits:
+        """The bits of a signal that may be at the place, whatever its indices are."""
+        if len(self.choices) == 1:
+            start = self.choices[0][0]
+            return [] if start is None else bits[start : start + self.width]
+        starts = {start for start, _ in self.choices if start is not None and start != PARTLY}
+        return [bits[k] for k in sorted({k for start in starts for k in range(start, start + self.width)})]
+
 
 def offset_of(index: int, bounds: tuple[int, int]) -> int | None:
     """Where an index lies in a range, from its right end; None outside.

@@ -323,6 +323,7 @@ class TreeBuilder(Transformer[Token, Any]):
         return None, block
 
     def case_generate(self, kind: Token, selector: Expression, *branches: Any) -> CaseGenerate:
+        _check_defaults(kind, branches)
         return CaseGenerate(kind.pos, selector, list(branches))
 
     # ----- statements
@@ -356,6 +357,7 @@ class TreeBuilder(Transformer[Token, Any]):
         return None, body
 
     def case_statement(self, kind: Token, selector: Expression, *branches: Any) -> Case:
+        _check_defaults(kind, branches)
         return Case(kind.pos, kind.value, selector, list(branches))
 
     def for_statement(self, *parts: Any) -> For:
@@ -377,6 +379,12 @@ class TreeBuilder(Transformer[Token, Any]):
         statements = [part for part in parts if not isinstance(part, Declaration | Parameters | Token)]
         first = next((part.pos for part in (*declarations, *statements)), 0)
         return Sequence(first if name is None else name.pos, declarations, statements)
+
+
+def _check_defaults(kind: Token, branches: SequenceOf[tuple[Any, Any]]) -> None:
+    """MeaningError for a case with more than one default, which the standard forbids."""
+    if sum(values is None for values, _ in branches) > 1:
+        raise MeaningError(f"{kind.value!r} with more than one default", kind.pos)
 
 
 def _type(tokens: SequenceOf[Token | None], ranges: tuple[Range, ...]) -> ValueType:

@@ -271,6 +271,7 @@ def _sum(
         (_FORM_THREADS, 1, 1),
         (*arguments, *patch_masks, *filter_masks, *weights),
         shared=tile.shared_bytes(terms),
+        carveout=100,  # the blocks that its registers allow need it: up to 130 KB together
     )
 
 

@@ -1,9 +1,9 @@
 """The look-up engine on a GPU: the same sums as ``axsim.engines.cpu.reference``, on device arrays.
 
 Operands may be strided. Beside the result, a product of matrices takes as much device memory as its operands
-have bytes (they are packed in the order in which the kernels read them, rows rounded up to a whole tile); a
-convolution as much as its weights. Windows of images are never unfolded, but for those fewer than the
-filters, and then take no more than the weights, rounded up to a whole tile.
+have bytes, or a tenth more (they are packed in the order in which the kernels read them, rows rounded up to a
+whole tile); a convolution as much as its weights. Windows of images are never unfolded, but for those fewer
+than the filters, and then take no more than the weights, rounded up to a whole tile.
 """
 
 from __future__ import annotations
@@ -149,8 +149,12 @@ def _sum(
     variant = choose_variant(runtime.device, work)
     stream, fixed = (left, right) if variant.stream_left else (right, left)
     patches = windows if windows is not None and variant.stream_left else None
-    streamed = patches.images if patches else stream.operand.packed(runtime, variant.rows, variant.run)
-    held = fixed.operand.packed(runtime, variant.lanes, 1)
+    streamed = (
+        patches.images
+        if patches
+        else stream.operand.packed(runtime, variant.rows, variant.run, variant.pitch)
+    )
+    held = fixed.operand.packed(runtime, variant.lanes, 1, 1)
     if variant.splits > 1:
         out.fill(0)
     defines = {

@@ -17,7 +17,7 @@ Array = Any  # of the device
 Arguments = tuple[Any, ...]
 
 _PACK_THREADS = 256
-_PACK_TERMS = 32
+_PACK_TERMS = 16
 _MOST_BLOCKS = 2**31 - 1
 
 
@@ -42,10 +42,10 @@ class Matrices:
 
     array: Array
 
-    def packed(self, runtime: Runtime, block_rows: int, run: int) -> Array:
+    def packed(self, runtime: Runtime, block_rows: int, run: int, pitch: int) -> Array:
         """``[matrix][block of rows][term][place]``, followed by room for one term more.
 
-        Place ``slot * run + i`` of a block is its row ``slot + i * block_rows // run``.
+        Place ``slot * pitch + i`` of a block is its row ``slot + i * block_rows // run``, for ``i < run``.
         """
         rows, terms = self.array.shape[-2:]
         matrices = math.prod(self.array.shape[:-2])
@@ -55,7 +55,7 @@ class Matrices:
         else:
             source, strides = runtime.xp.ascontiguousarray(self.array), (terms, 1)
         blocks = matrices * -(-rows // block_rows)
-        to = runtime.xp.empty((blocks * terms + 1) * block_rows, np.uint8)
+        to = runtime.xp.empty((blocks * terms + 1) * (block_rows // run * pitch), np.uint8)
         runtime.kernel("gather_pack.cu", "gather_pack", {"PATCHES": 0})(
             (min(blocks * -(-terms // _PACK_TERMS), _MOST_BLOCKS), 1, 1),
             (_PACK_THREADS, 1, 1),
@@ -63,7 +63,7 @@ class Matrices:
                 source,
                 to,
                 *map(np.int64, (matrices, rows, terms)),
-                *map(np.int32, (block_rows, run)),
+                *map(np.int32, (block_rows, run, pitch)),
                 *tuple(map(np.int64, (rows * terms, *strides))),
             ),
         )
@@ -111,13 +111,14 @@ class Windows:
             *map(np.int32, (*self.geometry.stride, top, left, *self.geometry.dilation)),
         )
 
-    def packed(self, runtime: Runtime, block_rows: int, run: int) -> Array:
+    def packed(self, runtime: Runtime, block_rows: int, run: int, pitch: int) -> Array:
         """As ``Matrices.packed``: all windows, unfolded."""
         groups, images = self.geometry.groups, self.images.shape[0]
         rows = images * self.pixels
         terms = self.images.shape[1] // groups * math.prod(self.kernel)
-        places = groups * -(-rows // block_rows) * terms * block_rows
-        to = runtime.xp.empty(places + block_rows, np.uint8)
+        block_places = block_rows // run * pitch
+        places = groups * -(-rows // block_rows) * terms * block_places
+        to = runtime.xp.empty(places + block_places, np.uint8)
         runtime.kernel("gather_pack.cu", "gather_pack", self.defines)(
             (min(-(-places // _PACK_THREADS), _MOST_BLOCKS), 1, 1),
             (_PACK_THREADS, 1, 1),
@@ -125,7 +126,7 @@ class Windows:
                 self.images,
                 to,
                 *map(np.int64, (groups, rows, terms)),
-                *map(np.int32, (block_rows, run)),
+                *map(np.int32, (block_rows, run, pitch)),
                 *self.arguments,
             ),
         )

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 from typing import Literal
 
 from axsim.engines.gpu.runtime.interface import Device
@@ -21,10 +22,17 @@ THREADS = 256
 TABLE_BYTES = 1 << 17  # 65,536 entries of 16 bits
 _BUFFER_BYTES = 1 << 15  # the interleaved entries of a term
 _STATIC_BYTES = 1 << 10
-_SLOTS = 32  # rows that the threads of a block take side by side in gather_columns.cu
+# Of lanes in a tile of gather_columns.cu: the fewer, the more rows it has, and the less is read to fill.
+_GROUPS = (8, 4)
+# Rows of a thread there; there are fewer registers where windows or global memory are addressed.
+_RUNS, _RUNS_WITH_ADDRESSES = (8, 16, 22), (8, 20)
 _TABLE_RUN = 4
 
-_L2_BYTES = 24.0  # a multiprocessor reads from the second-level cache in a cycle
+# A multiprocessor reads so many bytes from the second-level cache in a cycle while all of them do; by compute
+# capability, for a T4, an A100, an RTX 3080 and 4090, an H100, a B200 and an RTX 5090.
+_L2_BYTES = {
+    (7, 5): 20.0, (8, 0): 24.0, (8, 6): 16.0, (8, 9): 13.0, (9, 0): 24.0, (10, 0): 20.0, (12, 0): 13.0,
+}  # fmt: skip
 _OUT_BYTES = 12.0  # ... and writes
 _ATOMICS = 4.0  # additions to outputs in a cycle
 _TERM_CYCLES = 60.0  # a barrier, and what is not hidden behind it
@@ -67,6 +75,7 @@ class Variant:
         stream_left: whether the left operand is the one that streams.
         rows, lanes: operands of the stream, and fixed ones, in a tile.
         run: rows of a thread.
+        groups: of lanes of a tile, each for its threads; 0 for ``gather_table``.
         splits, piece: into how many pieces the terms are split, and the most terms of one; where there are
             several, their sums are added.
         table_shared: whether each block copies the table to shared memory.
@@ -81,6 +90,7 @@ class Variant:
     rows: int
     lanes: int
     run: int
+    groups: int
     splits: int
     piece: int
     table_shared: bool
@@ -95,9 +105,14 @@ class Variant:
         own = (
             {"LANES": self.lanes}
             if self.kernel == "gather_table"
-            else {"ROWS": self.run, "BUFFERS": self.buffers}
+            else {"ROWS": self.run, "GROUPS": self.groups, "BUFFERS": self.buffers}
         )
         return {**own, "TABLE_SHARED": int(self.table_shared)}
+
+    @property
+    def pitch(self) -> int:
+        """Bytes that a thread's rows have in the packed stream."""
+        return -(-self.run // 4) * 4
 
     def blocks(self, device: Device) -> int:
         """How many blocks share the tiles: where each copies the table first, one a multiprocessor."""
@@ -114,7 +129,7 @@ def choose_variant(device: Device, work: Sums) -> Variant:
     >>> h100 = Device("H100", (9, 0), 132, 227 << 10, 228 << 10, 50 << 20, 1.98e9)
     >>> variant = choose_variant(h100, Sums(1, 4096, 4096, 4096, False, 2, 65537, 4))
     >>> variant.kernel, variant.rows, variant.lanes, variant.table_shared
-    ('gather_columns', 768, 64, True)
+    ('gather_columns', 1408, 32, True)
     """
     best = min(variants(device, work), key=lambda variant: variant.cycles)
     if best.tiles > MOST_TILES:
@@ -134,26 +149,28 @@ def variants(device: Device, work: Sums) -> Iterator[Variant]:
 
 
 def _columns(device: Device, work: Sums, stream_left: bool) -> Iterator[Variant]:
-    lanes = _BUFFER_BYTES // 256 // work.entry_bytes
     streams_windows = work.windows and stream_left
-    for table_shared in (True, False) if work.entry_bytes == 2 else (False,):
-        # As many rows as registers allow; fewer where few are all there is.
-        for run in (8, 24) if table_shared and not streams_windows else (8, 20):
-            rows = _SLOTS * run
+    for table_shared, groups in product((True, False) if work.entry_bytes == 2 else (False,), _GROUPS):
+        lanes = groups * 16 // work.entry_bytes
+        # As many rows as registers allow; fewer where tiles of so many cover the work badly.
+        for run in _RUNS if table_shared and not streams_windows else _RUNS_WITH_ADDRESSES:
+            rows = THREADS // groups * run
             for buffers in (2, 1):
-                shared = table_shared * TABLE_BYTES + buffers * _BUFFER_BYTES + 2 * (rows + lanes)
+                staged = 2 * (THREADS // groups * -(-run // 4) * 4 + lanes)
+                shared = table_shared * TABLE_BYTES + buffers * _BUFFER_BYTES + staged
                 if shared + _STATIC_BYTES > device.shared_per_block:
                     continue
-                # 128 bytes a cycle: entries and staged operands; stores of the fill.
-                look_up = rows * 17 / 16 + 256
-                read = 256 if table_shared else _BUFFER_BYTES / _L2_BYTES
+                # 128 bytes a cycle: entries, a warp's staged operands four at a time, stores of the fill.
+                look_up = rows * groups / 8 + THREADS / 32 * (-(-run // 4) + 3) + _BUFFER_BYTES / 128
+                filled = _BUFFER_BYTES * groups // 8
+                read = filled / 128 if table_shared else filled / _l2_bytes(device)
                 apart = table_shared or buffers == 1
                 term = (look_up + read if apart else max(look_up, read)) + _TERM_CYCLES * (3 - buffers)
                 for splits, piece, tiles, cycles in _splits(
                     device, work, stream_left, rows, lanes, term, table_shared, work.safe_depth
                 ):
                     yield Variant(
-                        *("gather_columns", stream_left, rows, lanes, run, splits, piece),
+                        *("gather_columns", stream_left, rows, lanes, run, groups, splits, piece),
                         *(table_shared, buffers, shared, tiles, cycles),
                     )
 
@@ -169,7 +186,7 @@ def _table(device: Device, work: Sums, stream_left: bool) -> Iterator[Variant]:
             device, work, stream_left, rows, lanes, term, bool(shared), MOST_TILES
         ):
             yield Variant(
-                *("gather_table", stream_left, rows, lanes, _TABLE_RUN, splits, piece),
+                *("gather_table", stream_left, rows, lanes, _TABLE_RUN, 0, splits, piece),
                 *(bool(shared), 0, shared, tiles, cycles),
             )
 
@@ -195,10 +212,14 @@ def _splits(
         outputs = rows * lanes * (1 / _ATOMICS if splits > 1 else work.out_bytes / _OUT_BYTES)
         tiles = whole * splits
         waves = _pieces(tiles, device.multiprocessors)
-        cycles = waves * (piece * term_cycles + outputs) + table_shared * TABLE_BYTES / _L2_BYTES
+        cycles = waves * (piece * term_cycles + outputs) + table_shared * TABLE_BYTES / _l2_bytes(device)
         if splits > 1:
             cycles *= _SPLIT_MARGIN
         yield splits, piece, tiles, cycles
+
+
+def _l2_bytes(device: Device) -> float:
+    return _L2_BYTES.get(device.capability, min(_L2_BYTES.values()))
 
 
 def _pieces(count: int, size: int) -> int:

@@ -11,21 +11,18 @@ from collections.abc import Hashable, Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 from typing import Any
-from weakref import WeakKeyDictionary
 
-import numpy as np
-
-from axsim.engines.gpu.runtime.compiler import machine_code
+from axsim.engines.gpu.runtime.compiler import loaded
+from axsim.engines.gpu.runtime.constants import Constants
 from axsim.engines.gpu.runtime.interface import NO_DEFINES, Device, Host
+from axsim.engines.gpu.runtime.products import Products, linked_cublas
 from axsim.engines.gpu.runtime.sources import source_text
 from axsim.errors import GpuUnavailableError
 
-# cuBLAS's numbers (cublas_api.h, library_types.h).
-_TRANSPOSED, _AS_IT_IS = 1, 0
-_INT8, _INT32, _FLOAT16, _FLOAT32 = 3, 10, 2, 0
-_COMPUTE_INT32, _COMPUTE_FLOAT32 = 72, 68
-_DEFAULT_ALGORITHM = -1
+# Bytes that cuBLAS's documentation recommends for its workspace (cublasSetWorkspace).
+_WORKSPACE, _WORKSPACE_FROM_HOPPER = 4 << 20, 32 << 20
 
 
 def current_device_runtime() -> CupyRuntime:
@@ -73,7 +70,14 @@ class CupyRuntime:
         self.device = _describe(cupy.cuda.runtime, index)
         self._kernels: dict[Hashable, CupyKernel] = {}
         self._modules: dict[Hashable, Any] = {}
-        self._constants: WeakKeyDictionary[Any, dict[Hashable, Any]] = WeakKeyDictionary()
+        self._products = Products(
+            cupy,
+            linked_cublas,
+            lambda: int(cupy.cuda.get_current_stream().ptr),
+            lambda: self._refuse_while_capturing("cuBLAS must be set up"),
+            _WORKSPACE_FROM_HOPPER if self.device.capability >= (9, 0) else _WORKSPACE,
+        )
+        self._constants = Constants(self._place, self.capturing, lambda: cupy.cuda.Device().synchronize())
 
     def versions(self) -> str:
         """Of CuPy, of the CUDA libraries that it uses, and the newest CUDA that the driver knows."""
@@ -93,8 +97,15 @@ class CupyRuntime:
             if variant not in self._modules:
                 self._refuse_while_capturing("a kernel must be compiled")
                 macros = tuple(f"-D{macro}={value}" for macro, value in variant[1])
-                code = machine_code(self.xp, source_text(source), macros, self.device.capability)
-                self._modules[variant] = self.xp.RawModule(path=str(code))
+
+                def load(path: Path) -> Any:
+                    module = self.xp.RawModule(path=str(path))
+                    module.get_function(name)  # until then the driver has seen nothing of the file
+                    return module
+
+                self._modules[variant] = loaded(
+                    self.xp, source_text(source), macros, self.device.capability, load
+                )
             self._kernels[key] = CupyKernel(self._modules[variant].get_function(name))
         return self._kernels[key]
 
@@ -102,71 +113,23 @@ class CupyRuntime:
         return bool(self.xp.cuda.get_current_stream().is_capturing())
 
     def int8_products(self, left: Any, right: Any, out: Any) -> None:
-        _check_product((left, "int8"), (right, "int8"), (out, "int32"))
-        (m, n), k = out.shape, left.shape[1]
-        if k % 16:
-            raise ValueError(f"K is {k}, expected a multiple of 16: the tensor cores' granule")
-        # cuBLAS's int8 kernels want N in fours, and not every version has one for 16 rows or fewer.
-        many, wide = m if m > 16 else 32, n if n % 4 == 0 else -(-n // 16) * 16
-        if (many, wide) == (m, n):
-            self._product(left, right, out, _INT8, _INT32, _COMPUTE_INT32)
-            return
-        roomy = self.xp.empty((many, wide), out.dtype)
-        padded = self._padded(left, many), self._padded(right, wide)
-        self._product(*padded, roomy, _INT8, _INT32, _COMPUTE_INT32)
-        out[...] = roomy[:m, :n]
+        self._products.int8(left, right, out)
 
     def half_products(self, left: Any, right: Any, out: Any) -> None:
-        _check_product((left, "float16"), (right, "float16"), (out, "float32"))
-        self._product(left, right, out, _FLOAT16, _FLOAT32, _COMPUTE_FLOAT32)
+        self._products.half(left, right, out)
 
-    def _product(
-        self, left: Any, right: Any, out: Any, operand_type: int, out_type: int, compute_type: int
-    ) -> None:
-        """``out = left @ right.T``.
-
-        cuBLAS counts by columns: there the three are right (K, N), left (K, M) and out (N, M), and
-        ``out = right.T @ left``. With the first operand transposed and the second not, int8 operands reach
-        the tensor cores. The sums have the type of ``out``, so that none is rounded to less on its way.
-        """
-        (m, n), k = out.shape, left.shape[1]
-        if not k:
-            out.fill(0)
-        if not (m and n and k):
-            return
-        from cupy_backends.cuda.libs import cublas
-
-        first, second = self._aligned(right), self._aligned(left)
-        scales = np.array([1, 0], out.dtype)
-        one, zero = scales.ctypes.data, scales.ctypes.data + scales.itemsize
-        cublas.gemmEx(
-            self.xp.cuda.device.get_cublas_handle(), _TRANSPOSED, _AS_IT_IS, n, m, k,
-            one, first.data.ptr, operand_type, k, second.data.ptr, operand_type, k,
-            zero, out.data.ptr, out_type, n, compute_type, _DEFAULT_ALGORITHM,
-        )  # fmt: skip
-
-    def _aligned(self, array: Any) -> Any:
-        """The array, or a copy where it does not begin at a multiple of 16 bytes, as tensor cores want."""
-        if array.data.ptr % 16 == 0:
-            return array
-        return array.copy()
-
-    def _padded(self, array: Any, rows: int) -> Any:
-        """The array, or a copy with rows of zeros added."""
-        if len(array) == rows:
-            return array
-        copy = self.xp.zeros((rows, *array.shape[1:]), array.dtype)
-        copy[: len(array)] = array
-        return copy
+    def half_is_exact(self) -> bool:
+        return self._products.half_is_exact()
 
     def constant(self, host: Host, owner: object, key: Hashable = None) -> Any:
-        of_owner = self._constants.setdefault(owner, {})
-        if key not in of_owner:
-            self._refuse_while_capturing("a table must be copied to the GPU")
-            of_owner[key] = self.xp.asarray(host() if callable(host) else host, order="C")
-            # Other streams will read it too.
-            self.xp.cuda.get_current_stream().synchronize()
-        return of_owner[key]
+        return self._constants.get(host, owner, key)
+
+    def _place(self, host: Host) -> Any:
+        self._refuse_while_capturing("a table must be copied to the GPU")
+        array = self.xp.asarray(host() if callable(host) else host, order="C")
+        # Other streams will read it too.
+        self.xp.cuda.get_current_stream().synchronize()
+        return array
 
     def _refuse_while_capturing(self, what: str) -> None:
         if self.capturing():
@@ -182,6 +145,9 @@ class CupyKernel:
     def __init__(self, function: Any) -> None:
         self._function = function
         self._opted_in = 0
+        self._carveout: int | None = None
+        # What another thread asks for between a question and its answer would be undone.
+        self._asking = Lock()
 
     def __call__(
         self,
@@ -190,21 +156,20 @@ class CupyKernel:
         args: tuple[Any, ...],
         *,
         shared: int = 0,
+        carveout: int | None = None,
     ) -> None:
-        if shared > self._opted_in:  # beyond 48 KiB, static and dynamic, the driver wants to be told
-            self._function.max_dynamic_shared_size_bytes = self._opted_in = shared
+        if carveout != self._carveout or shared > self._opted_in:
+            self._ask(shared, carveout)
         self._function(grid, block, args, shared_mem=shared)
 
-
-def _check_product(left: tuple[Any, str], right: tuple[Any, str], out: tuple[Any, str]) -> None:
-    """TypeError or ValueError unless the arrays are fit for ``out = left @ right.T``."""
-    for name, (array, dtype) in (("left", left), ("right", right), ("out", out)):
-        if array.dtype != dtype or not array.flags.c_contiguous:
-            raise TypeError(f"{name} is {array.dtype}, expected {dtype} in C order")
-    (m, k), (n, right_k) = left[0].shape, right[0].shape
-    if right_k != k or out[0].shape != (m, n):
-        shapes = f"{left[0].shape}, {right[0].shape} and {out[0].shape}"
-        raise ValueError(f"shapes are {shapes}, expected (M, K), (N, K) and (M, N)")
+    def _ask(self, shared: int, carveout: int | None) -> None:
+        with self._asking:
+            if carveout != self._carveout:
+                self._function.preferred_shared_memory_carveout = carveout
+                self._carveout = carveout
+            if shared > self._opted_in:  # beyond 48 KiB, static and dynamic, the driver wants to be told
+                self._function.max_dynamic_shared_size_bytes = shared
+                self._opted_in = shared
 
 
 def _describe(runtime: Any, index: int) -> Device:

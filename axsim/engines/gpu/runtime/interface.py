@@ -53,6 +53,7 @@ class Kernel(Protocol):
         args: tuple[Any, ...],
         *,
         shared: int = 0,
+        carveout: int | None = None,
     ) -> None:
         """Launch: ``args`` are device arrays, or NumPy scalars of the parameters' very types.
 
@@ -61,6 +62,9 @@ class Kernel(Protocol):
             block: threads along x, y, z.
             args: what the kernel is called with.
             shared: bytes of dynamic shared memory.
+            carveout: percent of the memory that shared memory and the first-level cache have in common, for
+                shared memory: 100 where more blocks on a multiprocessor are worth more than the cache. The
+                driver's choice unless given; the same in all launches of a kernel.
         """
 
 
@@ -87,8 +91,16 @@ class Runtime(Protocol):
     def half_products(self, left: Any, right: Any, out: Any) -> None:
         """``out[...] = left @ right.T``: float16 (M, K) and (N, K); sums and ``out`` (M, N) are float32."""
 
+    def half_is_exact(self) -> bool:
+        """Whether ``half_products`` are exact where no sum of magnitudes exceeds 2**24; found out once.
+
+        Tensor cores align products before they add them, and may drop bits: how many they keep, NVIDIA does
+        not say.
+        """
+
     def constant(self, host: Host, owner: object, key: Hashable = None) -> Any:
         """A device copy of a read-only array, or of what a function returns; made once for owner and key.
 
-        It is kept while ``owner`` lives, to which weak references must be possible.
+        It is kept while ``owner`` lives, to which weak references must be possible, and for good if a call
+        that was captured into a CUDA graph saw it.
         """

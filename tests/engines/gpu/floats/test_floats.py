@@ -67,6 +67,13 @@ def test_gemm_equals_the_reference(emulated: EmulatedRuntime, name: str) -> None
         assert same(gemm(emulated, multiplier, a, b, rounded=False), expected), kind
 
 
+def test_forms_prefer_shared_memory_to_the_cache(emulated: EmulatedRuntime) -> None:
+    """Or fewer blocks are on a multiprocessor than its registers allow."""
+    axfpm = multipliers()["axfpm"]
+    gemm(emulated, axfpm, *(drawn(axfpm, shape, "ordinary", 1) for shape in ((5, 9), (9, 4))))
+    assert emulated.carveouts["float_forms"] == 100
+
+
 @pytest.mark.parametrize("name", multipliers())
 def test_multiply_equals_the_reference(emulated: EmulatedRuntime, name: str) -> None:
     multiplier = multipliers()[name]

@@ -25,6 +25,8 @@ from axsim.engines.shapes.geometry import geometry
 from tests.cuda_emulator.emulated_runtime import AMPERE, GAMING, HOPPER, TURING, EmulatedRuntime
 from tests.drawn_arrays import ENTRY_RANGES, folded_tables, integers, laid_out, layouts, random_folded, seeds
 
+PLACES = Path(__file__).parents[3] / "cuda_emulator" / "kernels" / "places.cu"
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -33,6 +35,7 @@ class Kind:
     device: Device
     kernel: str
     run: int | None = None
+    groups: int | None = None
     lanes: int | None = None
     table_shared: bool | None = None
     buffers: int | None = None
@@ -44,6 +47,13 @@ class Kind:
             if name != "device"
         )
 
+    @property
+    def rows(self) -> int:
+        """Of a tile of ``gather_columns``."""
+        assert self.run is not None
+        assert self.groups is not None
+        return 256 // self.groups * self.run
+
     def __str__(self) -> str:
         return "-".join(
             str(value) for name, value in vars(self).items() if name != "device" and value is not None
@@ -51,20 +61,21 @@ class Kind:
 
 
 KINDS = (
-    Kind(HOPPER, "gather_columns", run=24, table_shared=True, buffers=2),
-    Kind(AMPERE, "gather_columns", run=24, table_shared=True, buffers=1),
-    Kind(GAMING, "gather_columns", run=20, table_shared=False, buffers=2),
-    Kind(TURING, "gather_columns", run=8, table_shared=False, buffers=1),
-    Kind(HOPPER, "gather_columns", run=8, table_shared=True, buffers=2),
+    Kind(HOPPER, "gather_columns", run=22, groups=4, table_shared=True, buffers=2),
+    Kind(AMPERE, "gather_columns", run=22, groups=8, table_shared=True, buffers=1),
+    Kind(GAMING, "gather_columns", run=20, groups=8, table_shared=False, buffers=2),
+    Kind(TURING, "gather_columns", run=8, groups=4, table_shared=False, buffers=1),
+    Kind(HOPPER, "gather_columns", run=8, groups=8, table_shared=True, buffers=2),
     Kind(HOPPER, "gather_table", lanes=8),
     Kind(HOPPER, "gather_table", lanes=1),
     Kind(TURING, "gather_table", lanes=8, table_shared=False),
+    Kind(GAMING, "gather_columns", run=20, groups=4, table_shared=False, buffers=2),
 )
 INT64_KINDS = (KINDS[0], KINDS[3], KINDS[5])  # one of each way: compiling them all takes long
 PATCH_KINDS = (
-    Kind(HOPPER, "gather_columns", run=20, table_shared=True, buffers=2),
-    Kind(TURING, "gather_columns", run=20, table_shared=False, buffers=1),
-    Kind(GAMING, "gather_columns", run=8, table_shared=False, buffers=2),
+    Kind(HOPPER, "gather_columns", run=20, groups=8, table_shared=True, buffers=2),
+    Kind(TURING, "gather_columns", run=20, groups=4, table_shared=False, buffers=1),
+    Kind(GAMING, "gather_columns", run=8, groups=8, table_shared=False, buffers=2),
     Kind(HOPPER, "gather_table", lanes=8),
 )
 
@@ -115,7 +126,10 @@ def device_copy(xp: Any, array: Any) -> Any:
 
 
 sizes = st.one_of(st.integers(0, 20), st.sampled_from([31, 32, 33, 63, 64, 65, 255, 256, 257]))
-long_sizes = st.one_of(sizes, st.sampled_from([639, 640, 641, 767, 768, 769, 1023, 1024, 1025, 1600]))
+long_sizes = st.one_of(
+    sizes,
+    st.sampled_from([639, 640, 641, 703, 704, 705, 1023, 1024, 1025, 1279, 1281, 1407, 1408, 1409, 1600]),
+)
 accumulators = st.sampled_from([np.int32, np.int64])
 
 
@@ -157,7 +171,7 @@ def test_gemm_over_the_edges_of_tiles(builds: Path, kind: Kind, ends: tuple[int,
     table = random_folded(1, *ends)
     with forced(builds, kind, True, 1) as (runtime, used):
         for extra in (-1, 0, 1):
-            m, n = (kind.run * 32 if kind.run else 1024) + extra, (kind.lanes or 64) + extra
+            m, n = (kind.rows if kind.run else 1024) + extra, (kind.lanes or 64) + extra
             a, b = integers(1, (m, 3), np.uint8), integers(2, (3, n), np.uint8)
             checked_gemm(runtime, table, a, b, np.int32)
     assert all(v.stream_left and v.splits == 1 for v in used)
@@ -473,6 +487,29 @@ def test_tables_are_copied_to_the_device_once(emulated: EmulatedRuntime) -> None
     operand = emulated.xp.asarray(integers(1, (8, 8), np.uint8))
     with patch.object(emulated.xp, "asarray", side_effect=AssertionError):
         gather.gemm(table, operand, operand, np.int32)
-        copies = {id(array) for array in emulated._constants[table].values()}
+        copies = emulated.constants_made
         gather.gemm(table, operand, operand, np.int32)
-        assert {id(array) for array in emulated._constants[table].values()} == copies
+        assert emulated.constants_made == copies > 0
+
+
+@pytest.mark.parametrize("groups", [4, 8])
+@pytest.mark.parametrize("entry_bytes", [2, 4])
+def test_no_two_threads_of_a_phase_meet_in_a_bank(
+    emulated: EmulatedRuntime, groups: int, entry_bytes: int
+) -> None:
+    """Loads of 8 bytes are served 16 threads at a time, those and stores of 16 bytes 8 threads."""
+    defines = {"GROUPS": groups, "ENTRY_BYTES": entry_bytes, "ROWS": 8, "BUFFERS": 1, "TABLE_SHARED": 0}
+    kernel = emulated.kernel(PLACES, "places", defines | {"OUT_BYTES": 4, "PATCHES": 0})
+    turns = 256 * entry_bytes // 8 * groups // 256
+    pieces, vectors = (emulated.xp.empty((count, 256), np.int32) for count in (turns, 8 // groups))
+    kernel((1, 1, 1), (256, 1, 1), (pieces, vectors))
+    pieces, vectors = map(emulated.xp.asnumpy, (pieces, vectors))
+    # A column is of 512 or 1,024 bytes, a whole number of rows of banks.
+    assert all(len(set(phase % 16)) == 16 for phase in pieces.reshape(-1, 16))
+    assert all(len(set(phase)) == 8 for phase in vectors.reshape(-1, 8))
+    thread_groups = np.broadcast_to(np.arange(256) % groups, pieces.shape)
+    done = set(zip(thread_groups.reshape(-1).tolist(), pieces.reshape(-1).tolist(), strict=True))
+    assert done == {(group, piece) for group in range(groups) for piece in range(32 * entry_bytes)}
+    assert np.array_equal(
+        np.sort(vectors, axis=0), np.arange(256) % groups + np.arange(8 // groups)[:, None] * groups
+    )

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from axsim.engines.forms.folded import FoldedTable
-from axsim.engines.gpu.gather.plan import MOST_TILES, Sums, Variant, choose_variant, variants
+from axsim.engines.gpu import choice
+from axsim.engines.gpu.gather.plan import _L2_BYTES, MOST_TILES, Sums, Variant, choose_variant, variants
 from axsim.engines.gpu.gather.tables import entries
 from axsim.engines.gpu.runtime.interface import Device
-from tests.cuda_emulator.emulated_runtime import AMPERE, GAMING, HOPPER, TURING
+from tests.cuda_emulator.emulated_runtime import DEVICES, HOPPER
 
-DEVICES = (TURING, AMPERE, GAMING, HOPPER)
 STATIC = 1 << 10  # of gather_columns.cu
 
 sizes = st.one_of(st.integers(1, 5000), st.sampled_from([2**20, 2**31, 2**33]))
@@ -72,6 +74,26 @@ def chosen(m: int, k: int, n: int, device: Device = HOPPER, **changes: object) -
     return choose_variant(device, Sums(left=m, right=n, depth=k, **(given | changes)))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("device", DEVICES, ids=lambda device: device.name)
+def test_figures_are_there_for_the_generation(device: Device) -> None:
+    assert device.capability in _L2_BYTES
+    assert device.capability in choice._MULTIPLY_ADDS
+
+
+def test_the_second_level_cache_is_slower_than_hoppers_on_other_generations() -> None:
+    """A kernel that reads its table from there takes longer then, in cycles."""
+    (ada,) = (device for device in DEVICES if device.capability == (8, 9))
+    work, cycles = Sums(1, 4096, 4096, 4096, False, 2, 65537, 4), []
+    for device in (ada, replace(HOPPER, shared_per_block=ada.shared_per_block)):
+        (v,) = (
+            v
+            for v in variants(device, work)
+            if v.stream_left and (v.run, v.groups, v.buffers, v.splits) == (20, 8, 2, 1)
+        )
+        cycles.append(v.cycles / -(-v.tiles // device.multiprocessors))
+    assert cycles[0] > 1.3 * cycles[1]
+
+
 def test_large_products_interleave_columns() -> None:
     for device in DEVICES:
         assert chosen(4096, 4096, 4096, device).kernel == "gather_columns"
@@ -103,11 +125,11 @@ def test_windows_stream_unless_they_are_few() -> None:
 
 
 def test_the_most_rows_only_where_registers_allow() -> None:
-    """24 rows of a thread leave no registers to address windows or the table's second-level copy."""
+    """22 rows of a thread leave no registers to address windows or the table's second-level copy."""
     for device in DEVICES:
         for windows in (False, True):
             for v in variants(device, Sums(1, 999, 9999, 99, windows, 2, 65537, 4)):
-                if v.run == 24:
+                if v.run > 20:
                     assert v.table_shared
                     assert not (windows and v.stream_left)
 
