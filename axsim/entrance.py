@@ -54,8 +54,8 @@ def _float_mode_of_libm() -> tuple[Callable[[], Any], Callable[[Any], None]]:
 _enter, _leave = _float_mode()
 
 
-def entrance(function: Callable[P, R]) -> Callable[P, R]:
-    """The function, in the default floating-point environment and out of Dynamo's sight."""
+def computing(function: Callable[P, R]) -> Callable[P, R]:
+    """The function, in the default floating-point environment."""
 
     @functools.wraps(function)
     def computed(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -65,6 +65,12 @@ def entrance(function: Callable[P, R]) -> Callable[P, R]:
         finally:
             _leave(saved)
 
+    return computed
+
+
+def entrance(function: Callable[P, R]) -> Callable[P, R]:
+    """The function, in the default floating-point environment and out of Dynamo's sight."""
+    computed = computing(function)
     out_of_sight: list[Callable[P, R]] = []
 
     @functools.wraps(function)

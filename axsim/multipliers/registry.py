@@ -187,6 +187,28 @@ def is_taken(name: str) -> bool:
     return _canonical(name) in _registered or _is_built_in(name)
 
 
+def is_built_in(multiplier: Multiplier | FloatMultiplier) -> bool:
+    """Whether the multiplier's name means it in every process: it comes with axsim, and was not replaced.
+
+    >>> is_built_in(get("L40")), is_built_in(register("mine", lambda a, b: a * b))
+    (True, False)
+    """
+    try:
+        own = get(multiplier.name)
+    except (UnknownMultiplierError, ValueError):
+        return False
+    if _canonical(multiplier.name) in _registered:
+        return False
+    if isinstance(own, Multiplier) and isinstance(multiplier, Multiplier):
+        return own is multiplier or _same_products(own, multiplier)
+    return own == multiplier
+
+
+def _same_products(one: Multiplier, other: Multiplier) -> bool:
+    widths = (one.a_bits, one.b_bits, one.signed) == (other.a_bits, other.b_bits, other.signed)
+    return widths and not one.is_wide and np.array_equal(one.table.values, other.table.values)
+
+
 def _is_built_in(name: str) -> bool:
     try:
         return bool(_built_in(_canonical(name)) or floating.resolve(name, get))

@@ -197,7 +197,7 @@ def _checked(
             by, source, b_type = (*by, Unquantized(b_name, b, b_by)), b.dtype, b_by.dtype
         out_dtype = result_dtype(options.out_dtype, _FLOATS, np.result_type(a.dtype, source))
         table, types = fold(multiplier.table, a_by.dtype, b_type), (a_by.dtype, b_type)
-        _check_range("a_quant", a_by, table.a_limits, multiplier)
+        check_range("a_quant", a_by, table.a_limits, multiplier)
         accumulator = _INT32 if terms * table.max_abs <= _MAX[_INT32] else _INT64
     else:
         accumulator = out_dtype = result_dtype(options.out_dtype, (_INT32, _INT64), _INT32)
@@ -262,7 +262,7 @@ def check_integers(argument: str, by: Rule | QuantParams, multiplier: Multiplier
     """ValueError unless the multiplier's right operand takes all integers of the range."""
     if multiplier.signed and by.dtype == SIGNED:
         raise ValueError(_no_signs(multiplier))
-    _check_range(argument, by, fold(multiplier.table, by.dtype, by.dtype).b_limits, multiplier)
+    check_range(argument, by, fold(multiplier.table, by.dtype, by.dtype).b_limits, multiplier)
 
 
 def _folded(
@@ -327,6 +327,8 @@ def _rule(
                 "any other axis the scale cannot be taken out of the sum"
             )
         return given
+    if isinstance(given, Rule):
+        return given
     if given is None or given == "affine":
         return Rule.affine(min(bits, 8), signed=signed)
     if given == "symmetric":  # an unsigned circuit gets the sign beside its magnitude bits
@@ -355,7 +357,8 @@ def _check_values(
                 )
 
 
-def _check_range(argument: str, by: Rule | QuantParams, limits: Limits, multiplier: Multiplier) -> None:
+def check_range(argument: str, by: Rule | QuantParams, limits: Limits, multiplier: Multiplier) -> None:
+    """ValueError unless all integers that ``by`` makes are within the operand's limits."""
     if by.qmin < limits[0] or by.qmax > limits[1]:
         raise ValueError(
             f"{argument} makes integers from {by.qmin} to {by.qmax}, but {multiplier.name} takes "

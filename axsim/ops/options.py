@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from axsim.quantization import QuantParams
+from axsim.quantization import QuantParams, Rule
 
-Quantization = QuantParams | str | None
+Quantization = QuantParams | Rule | str | None  # a Rule comes from parts of axsim alone
 
 
 @dataclass(frozen=True)

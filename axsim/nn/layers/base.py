@@ -1,0 +1,169 @@
+"""What all approximate layers have in common, and the registry of what can be made approximate.
+
+An approximate layer *is* the exact layer, its object and all that hangs on it (parameters, buffers, hooks,
+names), of a class that multiplies otherwise. That class is a subclass of the exact one, so that
+``isinstance`` and ``state_dict`` say what they said before; and it is taken back as it was given.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, TypeVar, cast
+from weakref import WeakValueDictionary
+
+from torch import Tensor, nn
+
+from axsim.nn.arithmetic import Arithmetic
+from axsim.nn.observers import Observer, Range, Seen, observer_of
+from axsim.nn.quantization import Quantization
+from axsim.nn.weights import forget
+
+T = TypeVar("T")
+
+
+class Approximate:
+    """The part of an approximate layer that knows arithmetic and ranges; it stands before the exact class.
+
+    A layer may multiply at several *sites*, each with activations of its own; one that multiplies once has
+    the site "".
+
+    Attributes:
+        arithmetic: how products are made.
+        quantization: how operands are coded, and how ranges are found.
+        label: the layer's name in the model; errors begin with it.
+        calibration: the range of the activations of each site that a calibration reached.
+        watched: what a calibration has seen so far, by site; None while there is none.
+    """
+
+    arithmetic: Arithmetic
+    quantization: Quantization
+    label: str
+    calibration: dict[str, Range]
+    watched: dict[str, Seen] | None
+
+    exact_class: ClassVar[type[nn.Module]]
+    sites: ClassVar[tuple[str, ...]] = ("",)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise TypeError(
+            f"{type(self).__name__} is what axsim.nn.approximate makes of a layer: make a "
+            f"{type(self).exact_class.__name__} and give it to that"
+        )
+
+    @property
+    def wants_ranges(self) -> bool:
+        """Whether a calibration has ranges to find for the layer."""
+        return self.arithmetic.quantization is not None and self.quantization.activations != "dynamic"
+
+    def limits(self, site: str = "") -> Range | None:
+        """The range of a site's activations; None where they have their own.
+
+        Raises:
+            ValueError: the range was to be found by a calibration, and none was made.
+        """
+        mode = self.quantization.activations
+        if mode == "dynamic":
+            return None
+        found = self.calibration.get(site)
+        if found is None and mode == "static" and self.arithmetic.quantization is not None:
+            raise ValueError(
+                f"{self.label}: activations are to be static, but the layer has no range; approximate(..., "
+                "calibrate=loader) or axsim.nn.calibrate finds it"
+            )
+        return found
+
+    def watch(self, x: Tensor, site: str = "") -> None:
+        """See activations of a calibration.
+
+        Raises:
+            ValueError: they hold NaN or infinity.
+        """
+        if self.watched is None or not self.wants_ranges:
+            return
+        observer: Observer = observer_of(self.quantization.observer)
+        try:
+            self.watched[site] = observer.see(self.watched.get(site, Seen()), x)
+        except ValueError as error:
+            raise ValueError(f"{self.label}: {error}") from error
+
+    def refresh(self) -> None:
+        """Make the weights ready anew: a few of many were changed through ``.data``, which nothing tells."""
+        for parameter in cast(nn.Module, self).parameters(recurse=False):
+            forget(parameter)
+
+    def extra_repr(self) -> str:
+        """The exact layer's, and the arithmetic."""
+        said: str = super().extra_repr()  # type: ignore[misc]
+        return f"{said}, {self.arithmetic.key}"
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return _empty, (self.exact_class,), cast(nn.Module, self).__dict__
+
+
+# The approximate class of layers of an exact class. What is added here can be made approximate.
+CLASSES: dict[type[nn.Module], type[nn.Module]] = {}
+
+
+def registered(approximate: type[T]) -> type[T]:
+    """A class of approximate layers, which layers of its ``exact_class`` then get."""
+    CLASSES[approximate.exact_class] = approximate  # type: ignore[attr-defined]
+    return approximate
+
+
+def approximate_class(exact: type[nn.Module]) -> type[nn.Module] | None:
+    """The class of approximate layers that were of a class; None where there is none.
+
+    A subclass of a class that is known gets one made for it, unless it computes in a way of its own.
+
+    >>> from axsim.nn.layers import ApproxLinear
+    >>> class Named(nn.Linear): pass
+    >>> class Scaled(nn.Linear):
+    ...     def forward(self, x): return 2 * super().forward(x)
+    >>> approximate_class(nn.Linear) is ApproxLinear, approximate_class(Scaled)
+    (True, None)
+    >>> [made.__name__ for made in approximate_class(Named).__mro__[:4]]
+    ['ApproxNamed', 'LinearPart', 'Approximate', 'Named']
+    """
+    found = CLASSES.get(exact)
+    if found is not None:
+        return found
+    base = next((base for base in exact.__mro__ if base in CLASSES), None)
+    if base is None or any(getattr(exact, n, None) is not getattr(base, n, None) for n in _COMPUTING):
+        return None
+    part = CLASSES[base].__mro__[1]
+    members = {"exact_class": exact, "__module__": part.__module__, "__doc__": part.__doc__}
+    return _made.setdefault(exact, type(f"Approx{exact.__name__}", (part, exact), members))
+
+
+_made: WeakValueDictionary[type[nn.Module], type[nn.Module]] = WeakValueDictionary()
+_COMPUTING = ("forward", "_conv_forward", "__call__")
+
+
+def become_approximate(
+    layer: nn.Module, arithmetic: Arithmetic, quantization: Quantization, label: str
+) -> None:
+    """Give a layer, exact or approximate, that arithmetic; ranges that it has stay."""
+    if not isinstance(layer, Approximate):
+        layer.__class__ = _class_of(type(layer))
+        layer.__dict__.update(calibration={}, watched=None)
+    layer.__dict__.update(arithmetic=arithmetic, quantization=quantization, label=label)
+
+
+def become_exact(layer: nn.Module) -> None:
+    """Take a layer's arithmetic away; an exact layer stays as it is."""
+    if isinstance(layer, Approximate):
+        layer.__class__ = layer.exact_class
+        for name in Approximate.__annotations__:
+            layer.__dict__.pop(name, None)
+
+
+def _empty(exact: type[nn.Module]) -> nn.Module:
+    """An approximate layer without anything, for ``pickle`` and ``copy``."""
+    made = _class_of(exact)
+    return cast(nn.Module, made.__new__(made))
+
+
+def _class_of(exact: type[nn.Module]) -> Any:
+    found = approximate_class(exact)
+    if found is None:
+        raise TypeError(f"{exact.__name__} has no approximate class")
+    return found

@@ -1,0 +1,29 @@
+"""Fully connected layers."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from torch import Tensor, nn
+
+from axsim.nn.layers.base import Approximate, registered
+from axsim.nn.operators import linear
+
+
+class LinearPart(Approximate):
+    """``torch.nn.Linear`` whose products go through a multiplier; activations are the left operand."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """x (..., K) to (..., N)."""
+        if self.watched is not None:
+            self.watch(input)
+            return super().forward(input)  # type: ignore[misc]
+        layer = cast(nn.Linear, self)
+        return linear(input, layer.weight, layer.bias, self.limits(), self.arithmetic.key, self.label)
+
+
+@registered
+class ApproxLinear(LinearPart, nn.Linear):
+    """``torch.nn.Linear`` through a multiplier."""
+
+    exact_class = nn.Linear

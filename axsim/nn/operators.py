@@ -1,0 +1,292 @@
+"""The operators of torch: ``torch.ops.axsim.linear``, ``conv``, ``conv_transpose``, ``matmul``.
+
+They are known to ``torch.library``: ``torch.compile`` and ``torch.export`` take them as they are, and
+gradients follow the rule of their arithmetic. Keys name that (``axsim.nn.arithmetic``); ``a_range`` is the
+range of the activations, none for their own; ``label`` is what errors call the layer.
+
+The functions of the same names are for callers in Python: where nothing is recorded, traced or compiled, they
+compute at once, without the dispatcher.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from axsim.nn.arithmetic import Arithmetic, resolve
+from axsim.nn.geometry import Conv, Geometry, Linear, MatMul, Transposed, output_size
+from axsim.nn.gradients.rule import Product
+from axsim.nn.products import activations, as_wide, own_params, product, weight_params
+from axsim.quantization import Rule
+
+Ints = Sequence[int]
+Range = tuple[float, float]
+
+_library = torch.library.Library("axsim", "DEF")
+_LAST = "float[]? a_range, str key, {}str label='') -> Tensor"
+_SCHEMAS = {
+    "linear": "(Tensor x, Tensor w, Tensor? bias, " + _LAST.format(""),
+    "conv": "(Tensor x, Tensor w, Tensor? bias, "
+    + _LAST.format("int[] stride, int[] padding, int[] dilation, int groups, "),
+    "conv_transpose": "(Tensor x, Tensor w, Tensor? bias, "
+    + _LAST.format("int[] stride, int[] padding, int[] output_padding, int[] dilation, int groups, "),
+    "matmul": "(Tensor x, Tensor w, Tensor? bias, " + _LAST.format(""),
+}
+_GEOMETRIES: dict[str, Any] = {
+    "linear": Linear, "conv": Conv, "conv_transpose": Transposed, "matmul": MatMul
+}  # fmt: skip
+
+
+def linear(
+    x: Tensor, w: Tensor, bias: Tensor | None, a_range: Range | None, key: str, label: str = ""
+) -> Tensor:
+    """x (..., K) by w (N, K), plus bias (N,): (..., N).
+
+    Raises:
+        TypeError, ValueError: as ``axsim.nn.products.product``; the message begins with ``label``.
+    """
+    if _is_plain(x, w, bias):
+        return _named(label, x, w, bias, a_range, key, _LINEAR)
+    return torch.ops.axsim.linear(x, w, bias, a_range, key, label)
+
+
+def conv(
+    x: Tensor,
+    w: Tensor,
+    bias: Tensor | None,
+    a_range: Range | None,
+    key: str,
+    geometry: Conv,
+    label: str = "",
+) -> Tensor:
+    """Cross-correlation of x (N, C, *) with w (O, C / groups, *), plus bias (O,), of one to three axes."""
+    if _is_plain(x, w, bias):
+        return _named(label, x, w, bias, a_range, key, geometry)
+    numbers = geometry.stride, geometry.padding, geometry.dilation, geometry.groups
+    return torch.ops.axsim.conv(x, w, bias, a_range, key, *numbers, label)
+
+
+def conv_transpose(
+    x: Tensor,
+    w: Tensor,
+    bias: Tensor | None,
+    a_range: Range | None,
+    key: str,
+    geometry: Transposed,
+    label: str = "",
+) -> Tensor:
+    """Transposed convolution of x (N, C, *) by w (C, O / groups, *), plus bias (O,), of one or two axes."""
+    if _is_plain(x, w, bias):
+        return _named(label, x, w, bias, a_range, key, geometry)
+    g = geometry
+    numbers = g.stride, g.padding, g.output_padding, g.dilation, g.groups
+    return torch.ops.axsim.conv_transpose(x, w, bias, a_range, key, *numbers, label)
+
+
+def matmul(
+    x: Tensor,
+    w: Tensor,
+    a_range: Range | None,
+    key: str,
+    bias: Tensor | None = None,
+    label: str = "",
+) -> Tensor:
+    """x (..., M, K) by w (..., K, N), plus bias (N,): (..., M, N); leading axes broadcast."""
+    if _is_plain(x, w, bias):
+        return _named(label, x, w, bias, a_range, key, _MATMUL)
+    return torch.ops.axsim.matmul(x, w, bias, a_range, key, label)
+
+
+_LINEAR, _MATMUL = Linear(), MatMul()
+
+
+def _is_plain(x: Tensor, w: Tensor, bias: Tensor | None) -> bool:
+    """Whether a call may be computed at once: no graph is recorded or traced, no mode looks on."""
+    if torch.compiler.is_compiling() or type(x) is not Tensor:
+        return False
+    if torch.is_grad_enabled() and (
+        x.requires_grad or w.requires_grad or (bias is not None and bias.requires_grad)
+    ):
+        return False
+    return not (torch._C._len_torch_dispatch_stack() or torch._C._is_torch_function_mode_enabled())
+
+
+def _named(
+    label: str,
+    x: Tensor,
+    w: Tensor,
+    bias: Tensor | None,
+    a_range: Sequence[float] | None,
+    key: str,
+    geometry: Geometry,
+) -> Tensor:
+    """The product; errors say where."""
+    try:
+        limits = None if a_range is None else (a_range[0], a_range[1])
+        return product(x, w, bias, limits, resolve(key), geometry)
+    except (TypeError, ValueError) as error:
+        if not label:
+            raise
+        raise type(error)(f"{label}: {error}") from error
+
+
+def _geometry(name: str, numbers: Sequence[Any]) -> Geometry:
+    """From an operator's further arguments."""
+    made: Geometry = _GEOMETRIES[name](*(tuple(n) if isinstance(n, list | tuple) else n for n in numbers))
+    return made
+
+
+def _define(name: str) -> None:
+    _library.define(name + _SCHEMAS[name])
+
+    def compute(
+        x: Tensor, w: Tensor, bias: Tensor | None, a_range: list[float] | None, key: str, *rest: Any
+    ) -> Tensor:
+        numbers, label = _split(name, rest)
+        return _named(label, x, w, bias, a_range, key, _geometry(name, numbers))
+
+    def fake(
+        x: Tensor, w: Tensor, bias: Tensor | None, a_range: list[float] | None, key: str, *rest: Any
+    ) -> Tensor:
+        numbers, _ = _split(name, rest)
+        return x.new_empty(_shape(x, w, _geometry(name, numbers)))
+
+    def keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        x, w, bias, a_range, key, *rest = inputs
+        wants_output = getattr(resolve(key).gradient, "wants_output", False)
+        ctx.save_for_backward(x, w, bias if wants_output else None, output if wants_output else None)
+        ctx.settings = a_range, key, _split(name, rest)[0]
+        ctx.bias_shape = None if bias is None else (bias.shape, bias.dtype)
+
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Any, ...]:
+        x, w, bias, output = ctx.saved_tensors
+        a_range, key, numbers = ctx.settings
+        wanted = list(ctx.needs_input_grad[:2])
+        of_x = of_w = of_bias = None
+        if output is not None and bias is not None:
+            output = output - _by_channel(bias, name, output.ndim)
+        if any(wanted):
+            arguments = upstream, x, w, output, a_range, key, name, _flat(numbers), wanted
+            if _is_traced(upstream, x, w):
+                of_x, of_w = torch.ops.axsim.gradients(*arguments)
+            else:
+                of_x, of_w = _gradients(*arguments)
+        if ctx.bias_shape is not None and ctx.needs_input_grad[2]:
+            channels = upstream.ndim - 1 if name in ("linear", "matmul") else 1
+            axes = [axis for axis in range(upstream.ndim) if axis != channels]
+            of_bias = upstream.sum(axes) if axes else upstream
+            of_bias = of_bias.to(ctx.bias_shape[1])
+        of_x, of_w = (g if wished else None for g, wished in zip((of_x, of_w), wanted, strict=True))
+        return (of_x, of_w, of_bias, *(None,) * (len(ctx.needs_input_grad) - 3))
+
+    _library.impl(name, compute, "CompositeExplicitAutograd")
+    torch.library.register_fake(f"axsim::{name}", fake, lib=_library)
+    torch.library.register_autograd(f"axsim::{name}", backward, setup_context=keep, lib=_library)
+
+
+def _split(name: str, rest: Sequence[Any]) -> tuple[tuple[Any, ...], str]:
+    """An operator's further arguments: its geometry's, and the label, which may be left out."""
+    count = {"conv": 4, "conv_transpose": 5}.get(name, 0)
+    return tuple(rest[:count]), rest[count] if len(rest) > count else ""
+
+
+def _by_channel(bias: Tensor, name: str, axes: int) -> Tensor:
+    return bias if name in ("linear", "matmul") else bias.reshape(-1, *(1,) * (axes - 2))
+
+
+def _shape(x: Tensor, w: Tensor, geometry: Geometry) -> tuple[Any, ...]:
+    """Of the result; it may hold symbolic numbers."""
+    if isinstance(geometry, Linear):
+        return (*x.shape[:-1], w.shape[0])
+    if isinstance(geometry, MatMul):
+        return (*torch.broadcast_shapes(x.shape[:-2], w.shape[:-2]), x.shape[-2], w.shape[-1])
+    filters = w.shape[0] if isinstance(geometry, Conv) else w.shape[1] * geometry.groups
+    return (x.shape[0], filters, *output_size(x.shape[2:], w.shape[2:], geometry))
+
+
+# The gradients as an operator of their own, for graphs: rules look at numbers, which a trace has not.
+_library.define(
+    "gradients(Tensor upstream, Tensor x, Tensor w, Tensor? output, float[]? a_range, str key, str name, "
+    "int[] geometry, bool[] wanted) -> (Tensor, Tensor)"
+)
+
+
+def _flat(numbers: Sequence[Any]) -> list[int]:
+    """A geometry's arguments one after the other."""
+    return [n for part in numbers for n in (part if isinstance(part, list | tuple) else [part])]
+
+
+def _unflat(name: str, numbers: Sequence[int]) -> Geometry:
+    """The geometry of those arguments."""
+    if not numbers:
+        return _geometry(name, ())
+    shares = (1, 2, 1) if name == "conv" else (1, 1, 1, 1)
+    axes = (len(numbers) - 1) // sum(shares)
+    ends = [0]
+    for share in shares:
+        ends.append(ends[-1] + share * axes)
+    parts = [tuple(numbers[a:b]) for a, b in itertools.pairwise(ends)]
+    return _geometry(name, (*parts, numbers[-1]))
+
+
+def _is_traced(*tensors: Tensor) -> bool:
+    """Whether tensors hold no numbers, or what becomes of them is recorded for a graph."""
+    return torch.compiler.is_compiling() or any(type(t) not in (Tensor, torch.nn.Parameter) for t in tensors)
+
+
+def _gradients(
+    upstream: Tensor,
+    x: Tensor,
+    w: Tensor,
+    output: Tensor | None,
+    a_range: Sequence[float] | None,
+    key: str,
+    name: str,
+    numbers: Sequence[int],
+    wanted: Sequence[bool],
+) -> tuple[Tensor | None, Tensor | None]:
+    """By the rule of the arithmetic, in float32 or float64."""
+    by, geometry = resolve(key), _unflat(name, numbers)
+    made = _product(as_wide(x), w, None if output is None else as_wide(output), a_range, by, geometry)
+    of_x, of_w = by.gradient.gradients(as_wide(upstream), made, (wanted[0], wanted[1]))
+    return None if of_x is None else of_x.to(x.dtype), None if of_w is None else of_w.to(w.dtype)
+
+
+def _product(
+    x: Tensor,
+    w: Tensor,
+    output: Tensor | None,
+    a_range: Sequence[float] | None,
+    by: Arithmetic,
+    geometry: Geometry,
+) -> Product:
+    limits = None if a_range is None else (a_range[0], a_range[1])
+    left = activations(x, limits, by, geometry)
+    if isinstance(left, Rule):
+        left = own_params(x.detach(), left)
+    right = weight_params(w, by, geometry)
+    return Product(x, as_wide(w), by.multiplier, left, right, geometry, output, a_range is not None)
+
+
+def _gradients_of_graph(*arguments: Any) -> tuple[Tensor, Tensor]:
+    """As ``_gradients``; operators return tensors, empty ones where nothing is wanted."""
+    upstream, (of_x, of_w) = arguments[0], _gradients(*arguments)
+    return tuple(upstream.new_empty(0) if g is None else g.contiguous() for g in (of_x, of_w))
+
+
+def _fake_gradients(*arguments: Any) -> tuple[Tensor, Tensor]:
+    upstream, x, w, wanted = arguments[0], arguments[1], arguments[2], arguments[-1]
+    return tuple(
+        t.new_empty(t.shape) if wished else upstream.new_empty(0)
+        for t, wished in zip((x, w), wanted, strict=True)
+    )
+
+
+_library.impl("gradients", _gradients_of_graph, "CompositeExplicitAutograd")
+torch.library.register_fake("axsim::gradients", _fake_gradients, lib=_library)
+for _name in _SCHEMAS:
+    _define(_name)
