@@ -236,3 +236,28 @@ def float_multiply(
     out: NDArray[np.float32],
     threads: int,
 ) -> None: ...
+def weighted_left(
+    table: NDArray[np.float32],
+    g: NDArray[np.float32],
+    a: NDArray[np.uint16],
+    origins: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    terms: NDArray[np.int64],
+    b: NDArray[np.uint16],
+    zero: NDArray[np.float32] | None,
+    together: int,
+    joint: int,
+    out: NDArray[np.float32],
+    threads: int,
+) -> None: ...
+def weighted_right(
+    table: NDArray[np.float32],
+    g: NDArray[np.float32],
+    a: NDArray[np.uint16],
+    origins: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    terms: NDArray[np.int64],
+    b: NDArray[np.uint16],
+    out: NDArray[np.float32],
+    threads: int,
+) -> None: ...

@@ -19,5 +19,8 @@ void add(nanobind::module_ &m);
 namespace quantise {
 void add(nanobind::module_ &m);
 }
+namespace weighted {
+void add(nanobind::module_ &m);
+}
 
 }  // namespace axsim::bindings

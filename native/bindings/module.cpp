@@ -15,4 +15,5 @@ NB_MODULE(_native, m) {
     axsim::bindings::floating::add(m);
     axsim::bindings::prepared::add(m);
     axsim::bindings::quantise::add(m);
+    axsim::bindings::weighted::add(m);
 }

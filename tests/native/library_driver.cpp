@@ -16,6 +16,7 @@
 #include "lookup/kernels.h"
 #include "lookup/sums.h"
 #include "quantise/quantise.h"
+#include "weighted/sums.h"
 
 namespace {
 
@@ -237,6 +238,50 @@ class Floats {
     std::vector<double> expected_;
 };
 
+// Small whole numbers: their sums are exact.
+class Weighted {
+  public:
+    Weighted() {
+        for (std::size_t i = 0; i < kWide.m; ++i) rows_.push_back(static_cast<std::int64_t>(i * kWide.k));
+        for (std::size_t i = 0; i < kWide.k; ++i) terms_.push_back(static_cast<std::int64_t>(i));
+        for (std::size_t i = 0; i < kValues * kValues; ++i) table_.push_back(static_cast<float>(between(-9, 9)));
+        for (std::size_t i = 0; i < kWide.m * kWide.k; ++i) a_.push_back(value());
+        for (std::size_t i = 0; i < kWide.k * kWide.n; ++i) b_.push_back(value());
+        g_.resize(kWide.m * problem().width());
+        left_.resize(a_.size());
+        right_.resize(b_.size());
+        for (std::size_t i = 0; i < kWide.m; ++i)
+            for (std::size_t j = 0; j < kWide.n; ++j) {
+                const float g = g_[i * problem().width() + j] = static_cast<float>(between(-9, 9));
+                for (std::size_t k = 0; k < kWide.k; ++k) {
+                    const float entry = table_[a_[i * kWide.k + k] * kValues + b_[k * kWide.n + j]];
+                    left_[i * kWide.k + k] += g * entry;
+                    right_[k * kWide.n + j] += g * entry;
+                }
+            }
+    }
+    void check(int threads) const {
+        std::vector<float> left(left_.size()), right(right_.size());
+        axsim::weighted::sum_left(problem(), left.data(), threads);
+        axsim::weighted::sum_right(problem(), right.data(), threads);
+        require(left == left_ && right == right_, "a weighted sum", threads);
+    }
+
+  private:
+    static constexpr std::size_t kValues = 37;
+
+    static std::uint16_t value() { return static_cast<std::uint16_t>(between(0, kValues - 1)); }
+    axsim::weighted::Problem problem() const {
+        return {table_.data(), kValues,   kValues, {a_.data(), &kOnly, rows_.data(), terms_.data(), 1, 1},
+                b_.data(),     g_.data(), nullptr, 1,
+                kWide.m,       kWide.k,   kWide.n};
+    }
+
+    std::vector<std::int64_t> rows_, terms_;
+    std::vector<float> table_, g_, left_, right_;
+    std::vector<std::uint16_t> a_, b_;
+};
+
 }  // namespace
 
 int main() {
@@ -245,6 +290,7 @@ int main() {
     const Depthwise depthwise;
     const Quantise quantise;
     const Floats floats;
+    const Weighted weighted;
     const auto call = [&](int caller) {
         for (int round = 0; round < kRounds; ++round) {
             const int threads = kThreads[(caller + round) % 4];
@@ -255,6 +301,7 @@ int main() {
             depthwise.check(threads);
             quantise.check(threads);
             floats.check(threads);
+            weighted.check(threads);
         }
     };
     std::vector<std::thread> callers;

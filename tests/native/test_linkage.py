@@ -39,4 +39,10 @@ def test_nothing_that_the_linker_could_merge(source: Path, tmp_path: Path) -> No
 
 
 def test_every_family_has_such_files() -> None:
-    assert {source.parent.name for source in FILES} == {"factored", "floating", "lookup", "quantise"}
+    assert {source.parent.name for source in FILES} == {
+        "factored",
+        "floating",
+        "lookup",
+        "quantise",
+        "weighted",
+    }
