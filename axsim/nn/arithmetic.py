@@ -17,6 +17,7 @@ from axsim.multipliers import FloatMultiplier, Multiplier, get
 from axsim.multipliers.registry import is_built_in
 from axsim.nn.gradients.rule import GradientRule, named
 from axsim.nn.quantization import Quantization
+from axsim.once import cached_property
 from axsim.quantization import QuantParams, Rule
 
 Mult = str | Multiplier | FloatMultiplier
@@ -47,7 +48,7 @@ class Arithmetic:
             return None
         return self.multiplier, self.quantization
 
-    @property
+    @cached_property
     def left(self) -> Rule | None:
         """How activations are quantised; None for a float multiplier."""
         if (both := self.integer) is None:

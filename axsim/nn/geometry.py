@@ -6,6 +6,7 @@ Spatial axes are counted without the batch and the channels: one for Conv1d, thr
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, cast
 
 import torch
@@ -58,6 +59,7 @@ class Transposed:
 Geometry = Linear | MatMul | Conv | Transposed
 
 
+@lru_cache(maxsize=4096)  # at one image a layer's other work takes little longer than this
 def check(x: tuple[int, ...], w: tuple[int, ...], bias: tuple[int, ...] | None, geometry: Geometry) -> None:
     """ValueError unless operands and bias of those shapes go together in that geometry."""
     axes = len(geometry.stride) if isinstance(geometry, Conv | Transposed) else 0

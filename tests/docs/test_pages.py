@@ -27,6 +27,7 @@ PACKAGES = (
     "axsim.datasets",
     "axsim.models",
     "axsim.multipliers",
+    "axsim.nn",
     "axsim.tables",
 )
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, cast
 
+import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
@@ -21,25 +23,38 @@ class ConvPart(Approximate):
             self.watch(input)
             return super().forward(input)  # type: ignore[misc]
         layer = cast(Any, self)
-        axes, padding, x = len(layer.kernel_size), _padding(layer), input
-        if x.ndim == axes + 1:
-            x = x.unsqueeze(0)
+        x = input.unsqueeze(0) if input.ndim == len(layer.kernel_size) + 1 else input
+        padding: Any = layer.padding
         if layer.padding_mode != "zeros":
             x = F.pad(x, layer._reversed_padding_repeated_twice, mode=layer.padding_mode)
-            padding = (0,) * (2 * axes)
-        geometry = Conv(layer.stride, padding, layer.dilation, layer.groups)
+            padding = "valid"
+        # Dynamo warns of caches, and needs none.
+        where = geometry_of if torch.compiler.is_compiling() else _kept_geometry
+        geometry = where(layer.kernel_size, layer.stride, padding, layer.dilation, layer.groups)
         out = conv(x, layer.weight, layer.bias, self.limits(), self.arithmetic.key, geometry, self.label)
         return out if input.ndim == out.ndim else out.squeeze(0)
 
 
-def _padding(layer: Any) -> tuple[int, ...]:
-    """Before and after each axis."""
-    if layer.padding == "valid":
-        return (0,) * (2 * len(layer.kernel_size))
-    if layer.padding == "same":  # an odd one goes behind, as torch has it
-        totals = [d * (k - 1) for d, k in zip(layer.dilation, layer.kernel_size, strict=True)]
-        return tuple(n for total in totals for n in (total // 2, total - total // 2))
-    return tuple(n for p in layer.padding for n in (p, p))
+def geometry_of(
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    padding: str | tuple[int, ...],
+    dilation: tuple[int, ...],
+    groups: int,
+) -> Conv:
+    """The geometry of a convolution of torch whose padding is of zeros; an odd one goes behind.
+
+    >>> geometry_of((4,), (1,), "same", (1,), 1)
+    Conv(stride=(1,), padding=(1, 2), dilation=(1,), groups=1)
+    """
+    ends = tuple((p, p) for p in ((0,) * len(kernel) if isinstance(padding, str) else padding))
+    if padding == "same":
+        totals = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
+        ends = tuple((total // 2, total - total // 2) for total in totals)
+    return Conv(stride, tuple(n for both in ends for n in both), dilation, groups)
+
+
+_kept_geometry = lru_cache(maxsize=1024)(geometry_of)
 
 
 @registered
