@@ -12,6 +12,7 @@ from axsim.files import replace_file
 
 if TYPE_CHECKING:
     from axsim.multipliers.integer import Multiplier
+    from axsim.nn.compare import Comparison
 
 
 def new_figure(width: float, height: float) -> Any:
@@ -81,3 +82,27 @@ def error_picture(multiplier: Multiplier) -> Any:
     histogram.locator_params(axis="x", nbins=6)
     histogram.legend(frameon=False)
     return figure
+
+
+def comparison_picture(comparison: Comparison, title: str = "") -> Any:
+    """Signal-to-noise ratios of a network's layers: alone, and with the errors of the layers before them.
+
+    Ratios above 100 dB, infinite ones too, are drawn at 100. Returns a matplotlib ``Figure``.
+    """
+    rows = comparison.layers
+    figure = new_figure(min(3 + 0.45 * len(rows), 24), 4.6)
+    axis = figure.subplots()
+    places = np.arange(len(rows))
+    axis.bar(places, [_drawn(row.alone) for row in rows], color="#b8c9dc", label="alone: exact inputs")
+    axis.plot(places, [_drawn(row.in_network) for row in rows], "o-", color="#c0392b", label="in the network")
+    axis.axhline(0, color="black", linewidth=0.8)
+    axis.set_xticks(places, [row.name for row in rows], rotation=90)
+    axis.set(ylabel="signal-to-noise ratio (dB)", title=title)
+    axis.margins(x=0.02)
+    axis.grid(alpha=0.3, axis="y")
+    axis.legend(frameon=False)
+    return figure
+
+
+def _drawn(decibels: float) -> float:
+    return float(np.clip(decibels, -100, 100))

@@ -46,7 +46,7 @@ class Task:
 
 
 TASKS = (
-    Task("LeNet-5, MNIST", "lenet5", "mnist"),
+    Task("LeNet-5, MNIST", "lenet5", "mnist", train=20000),
     Task("ResNet-20, digits", "resnet20", "digits"),
     Task("ResNet-20, CIFAR-10", "resnet20", "cifar10", test=2000, train=5000),
 )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import axsim
-from axsim.plots import error_picture, new_figure, save_figure
+from axsim.plots import comparison_picture, error_picture, new_figure, save_figure
 
 pytest.importorskip("matplotlib")
 
@@ -44,3 +44,15 @@ def test_a_picture_that_fails_leaves_nothing(tmp_path: Path) -> None:
 def test_an_unknown_ending_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"path must end in one of .*\.png"):
         save_figure(new_figure(1, 1), tmp_path / "x.xyz")
+
+
+def test_ratios_of_layers_are_drawn_in_order_infinite_ones_at_100() -> None:
+    pytest.importorskip("torch")
+    from axsim.nn import Comparison, LayerComparison
+
+    rows = (LayerComparison("conv1", "L40", 20.0, 30.0, 1.0), LayerComparison("fc", "L40", -3.0, np.inf, 1.0))
+    axis = comparison_picture(Comparison(rows), "a network").axes[0]
+    assert [bar.get_height() for bar in axis.patches] == [30.0, 100.0]
+    assert list(axis.lines[0].get_ydata()) == [20.0, -3.0]
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["conv1", "fc"]
+    assert axis.get_title() == "a network"

@@ -15,21 +15,30 @@ if find_spec("torch") is None or find_spec("xxhash") is None:
     raise ImportError("axsim.nn needs PyTorch: pip install 'axsim[torch]'")
 
 from axsim.nn import gradients, layers, observers
+from axsim.nn.compare import Comparison, LayerComparison, compare
 from axsim.nn.convert import approximate
 from axsim.nn.fold import fold_batch_norm
 from axsim.nn.gradients import STE
 from axsim.nn.quantization import Quantization
 from axsim.nn.ranges import calibrate, calibration, load_calibration
+from axsim.nn.summary import LayerSummary, Summary, reset_counts, summary
 
 __all__ = [
     "STE",
+    "Comparison",
+    "LayerComparison",
+    "LayerSummary",
     "Quantization",
+    "Summary",
     "approximate",
     "calibrate",
     "calibration",
+    "compare",
     "fold_batch_norm",
     "gradients",
     "layers",
     "load_calibration",
     "observers",
+    "reset_counts",
+    "summary",
 ]
