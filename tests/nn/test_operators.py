@@ -15,7 +15,7 @@ from nn_layers import any_layer
 from torch import Tensor, nn
 
 import axsim
-from axsim.nn import STE, approximate
+from axsim.nn import STE, approximate, calibrate
 from axsim.nn.arithmetic import arithmetic
 from axsim.nn.geometry import Conv, Linear, MatMul, Transposed, exact
 from axsim.nn.operators import conv, conv_transpose, linear, matmul
@@ -220,3 +220,36 @@ def test_modes_see_the_operator() -> None:
     with torch.no_grad(), Seen():
         linear(torch.rand(1, 2), torch.rand(1, 2), None, None, KEY)
     assert "axsim.linear.default" in seen
+
+
+def test_compiled_before_it_is_calibrated_again(model: nn.Module) -> None:
+    """Ranges are numbers of the graph: another calibration makes another graph, and none that is stale."""
+    x = torch.rand(3, 1, 8, 8)
+    approx = approximate(model, "L40")
+    compiled = torch.compile(approx, fullgraph=True, backend="aot_eager")
+    with torch.no_grad():
+        for scale in (None, 1.0, 2.0, 3.0):
+            if scale is not None:
+                calibrate(approx, [scale * x])
+            assert torch.equal(compiled(x), approx(x))
+
+
+@pytest.mark.parametrize("mult", ["L40", "axfpm"])
+def test_called_with_other_weights(model: nn.Module, mult: str) -> None:
+    """``torch.func.functional_call`` on an approximate model, with gradients."""
+    x, approx = torch.rand(3, 1, 8, 8), approximate(model, mult)
+    weights = {name: (2 * p).detach().requires_grad_() for name, p in approx.named_parameters()}
+    torch.func.functional_call(approx, weights, (x,)).square().sum().backward()
+    approx.load_state_dict(weights, strict=False)
+    approx(x).square().sum().backward()
+    for name, parameter in approx.named_parameters():
+        torch.testing.assert_close(weights[name].grad, parameter.grad)
+
+
+def test_transforms_of_functions_are_refused(model: nn.Module) -> None:
+    """torch has no way for operators with a gradient of their own; an error, and no wrong number."""
+    x, approx = torch.rand(3, 1, 8, 8), approximate(model, "L40")
+    with pytest.raises(RuntimeError):
+        torch.func.grad(lambda x: approx(x).sum())(x)
+    with torch.no_grad(), pytest.raises(RuntimeError):
+        torch.func.vmap(approx)(x[:, None])
