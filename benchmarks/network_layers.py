@@ -1,11 +1,11 @@
 """What a whole network's layers cost through approximate multipliers, beside exact float32.
 
-    python -m benchmarks.networks [--quick] [--out DIR]
+    python -m benchmarks.networks layers [--quick] [--out DIR]
 
 Runs the layers of LeNet-5, AlexNet and ResNet-18 (32 and 224 pixels) one after the other, each with random
 activations in float32 that axsim quantises and weights that are prepared, and sums their times; what lies
 between the layers (rectifiers, pooling) is left out on both sides. Prints images a second on one thread and
-on all, and writes networks.json and networks.png: how much longer than torch's float32 each layer takes. Some
+on all, and writes network_layers.json and network_layers.png: how much longer than torch's float32 each layer takes. Some
 of the outputs of every layer are compared with the reference engine's first.
 """
 
@@ -155,8 +155,5 @@ def main(
     """Time the layers of whole networks through approximate multipliers beside exact float32."""
     rows = measure(NETWORKS, quick)
     print_networks(rows)
-    hand_over(out, "networks", rows, picture(rows))
+    hand_over(out, "network_layers", rows, picture(rows))
 
-
-if __name__ == "__main__":
-    typer.run(main)
