@@ -83,8 +83,8 @@ class Bound:
     def _through(self, layers: Layers, subject: Subject, x: Unquantized, bias: Array | None) -> Array:
         weights = self.prepared.on(cpu)
         if self.geometry is None:
-            return layers.gemm(subject.folded, x, weights, bias)
-        return layers.conv2d(subject.folded, x, weights, self.geometry, bias)
+            return layers.float_gemm(x, weights, bias)
+        return layers.float_conv2d(x, weights, self.geometry, bias)
 
     def _whole(self, x: Array, by: QuantParams | Rule) -> tuple[Layers, Subject] | None:
         """What carries the whole call out at once for operands of that shape; None where nothing does."""
@@ -98,5 +98,5 @@ class Bound:
             work = Work.of_gemm(x.shape, weights.shape)
         else:
             work = Work.of_conv2d(x.shape, weights.shape, self.geometry)
-        layers = cpu.layer(cpu.choose("auto", work, subject), subject, Unquantized("x", x, by), weights)
+        layers = cpu.layers(cpu.choose("auto", work, subject), subject) if x.size else None
         return None if layers is None else (layers, subject)
