@@ -5,7 +5,8 @@
 Runs the layers of LeNet-5, AlexNet and ResNet-18 (32 and 224 pixels) one after the other, each with random
 activations in float32 that axsim quantises and weights that are prepared, and sums their times; what lies
 between the layers (rectifiers, pooling) is left out on both sides. Prints images a second on one thread and
-on all, and writes network_layers.json and network_layers.png: how much longer than torch's float32 each layer takes. Some
+on all, and writes network_layers.json and network_layers.png: how much longer than torch's float32 each
+layer takes. Some
 of the outputs of every layer are compared with the reference engine's first.
 """
 
@@ -156,4 +157,3 @@ def main(
     rows = measure(NETWORKS, quick)
     print_networks(rows)
     hand_over(out, "network_layers", rows, picture(rows))
-
