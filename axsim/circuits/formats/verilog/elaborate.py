@@ -33,7 +33,7 @@ from axsim.circuits.formats.verilog.graph import Bits
 from axsim.circuits.formats.verilog.scope import MAX_DEPTH, Constant, FunctionSymbol, Scope, Signal
 from axsim.circuits.formats.verilog.statements import Procedure
 from axsim.circuits.formats.verilog.tree import MeaningError
-from axsim.circuits.formats.verilog.wiring import Wiring, names_of, port_connections
+from axsim.circuits.formats.verilog.wiring import Wiring, port_connections
 from axsim.errors import NetlistFileError
 
 _MAX_INSTANCES = 50_000
@@ -290,13 +290,14 @@ class Elaborator(Wiring):
         procedure.run(item.body)
         assigned = {**procedure.values, **procedure.later}
         if item.sensitivity is not None:
-            listed = {name.name for _, value in item.sensitivity for name in names_of(value)}
+            # A part of a signal, or an expression, may stay as it is while the signal changes.
+            listed = {v.name for _, v in item.sensitivity if isinstance(v, Name) and not v.selects}
             known = {evaluator.scope.find(name) for name in listed}
             for signal, pos in procedure.reads.items():
                 if signal not in known and signal not in assigned:
                     raise MeaningError(
-                        f"{signal.path!r} is read and not in the sensitivity list, so that in simulation the "
-                        "block would not see it change; write always @(*)",
+                        f"{signal.path!r} is read and not as a whole in the sensitivity list, so that in "
+                        "simulation the block would not see it change; write always @(*)",
                         pos,
                     )
         for signal, bits in assigned.items():
