@@ -4,7 +4,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-Doubles = NDArray[np.float64]
+_Doubles = NDArray[np.float64]
 
 class Table:
     """A folded product table, laid out for the kernels."""
@@ -13,10 +13,9 @@ class Table:
         self, values: NDArray[np.int32], left_signed: bool = ..., right_signed: bool = ...
     ) -> None: ...
 
-class LookupWeights:
-    """A right operand, packed once for the kernels that look products up."""
+class Weights:
+    """A right operand, prepared once for the kernels of one engine."""
 
-    def __init__(self, table: Table, w: NDArray[np.uint8 | np.int16], groups: int = 1) -> None: ...
     def gemm(self, a: NDArray[np.uint8 | np.int16], out: NDArray[Any], threads: int) -> tuple[int, int]: ...
     def conv2d(
         self,
@@ -30,16 +29,21 @@ class LookupWeights:
         threads: int,
     ) -> tuple[int, int]: ...
 
-class LookupLayer:
+class LookupWeights(Weights):
+    """Packed for the kernels that look products up."""
+
+    def __init__(self, table: Table, w: NDArray[np.uint8 | np.int16], groups: int = 1) -> None: ...
+
+class Layer:
     """Prepared weights with what their integers stand for."""
 
     def __init__(
         self,
-        weights: LookupWeights,
+        weights: Weights,
         bytes_are_signed: bool,
-        scale: Doubles,
-        zero: Doubles,
-        bias: Doubles | None,
+        scale: _Doubles,
+        zero: _Doubles,
+        bias: _Doubles | None,
     ) -> None: ...
     def gemm(
         self,
@@ -107,7 +111,13 @@ class Factors:
         left_sums: NDArray[np.int64],
         right_sums: NDArray[np.int64],
         byte_sums: int,
+        largest: int,
     ) -> None: ...
+
+class FactoredWeights(Weights):
+    """Expanded for the kernels of exact products."""
+
+    def __init__(self, factors: Factors, w: NDArray[np.uint8 | np.int16], groups: int = 1) -> None: ...
 
 def factored_gemm(
     factors: Factors,
@@ -147,9 +157,15 @@ def helpers() -> str: ...
 def helps() -> int: ...
 def extremes(x: NDArray[Any], threads: int) -> tuple[float, float, bool]: ...
 def quantise(
-    x: NDArray[Any], scale: Doubles, zero: Doubles, low: int, high: int, out: NDArray[np.uint8], threads: int
+    x: NDArray[Any],
+    scale: _Doubles,
+    zero: _Doubles,
+    low: int,
+    high: int,
+    out: NDArray[np.uint8],
+    threads: int,
 ) -> bool: ...
-def sum_bytes(q: NDArray[np.uint8], is_signed: bool, out: Doubles, threads: int) -> None: ...
+def sum_bytes(q: NDArray[np.uint8], is_signed: bool, out: _Doubles, threads: int) -> None: ...
 def sum_windows(
     x: NDArray[np.uint8],
     is_signed: bool,
@@ -158,27 +174,27 @@ def sum_windows(
     pad: tuple[int, int],
     dilation: tuple[int, int],
     pad_byte: int,
-    out: Doubles,
+    out: _Doubles,
     threads: int,
 ) -> None: ...
 def scale_planes(
     sums: NDArray[Any],
-    left: Doubles,
+    left: _Doubles,
     left_scale: float,
-    right_scale: Doubles,
-    zero: Doubles,
-    extra: Doubles,
-    bias: Doubles | None,
+    right_scale: _Doubles,
+    zero: _Doubles,
+    extra: _Doubles,
+    bias: _Doubles | None,
     out: NDArray[Any],
     threads: int,
 ) -> None: ...
 def scale_rows(
     sums: NDArray[Any],
-    left: Doubles,
+    left: _Doubles,
     left_scale: float,
-    right_scale: Doubles,
-    zero: Doubles,
-    extra: Doubles,
+    right_scale: _Doubles,
+    zero: _Doubles,
+    extra: _Doubles,
     out: NDArray[Any],
     threads: int,
 ) -> None: ...
@@ -208,6 +224,25 @@ class FloatMultiplier:
     def __init__(self, rules: FloatRules, terms: Sequence[Any]) -> None: ...
     @overload
     def __init__(self, rules: FloatRules, table: NDArray[np.uint32]) -> None: ...
+
+class FloatWeights:
+    """A right operand, split once as the kernels read it."""
+
+    def __init__(self, multiplier: FloatMultiplier, w: NDArray[np.float32], groups: int = 1) -> None: ...
+    def gemm(
+        self, a: NDArray[np.float32], out: NDArray[Any], bias: _Doubles | None, threads: int
+    ) -> None: ...
+    def conv2d(
+        self,
+        x: NDArray[np.float32],
+        out: NDArray[Any],
+        bias: _Doubles | None,
+        kernel: tuple[int, int],
+        stride: tuple[int, int],
+        pad: tuple[int, int],
+        dilation: tuple[int, int],
+        threads: int,
+    ) -> None: ...
 
 def float_gemm(
     multiplier: FloatMultiplier,

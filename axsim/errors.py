@@ -56,6 +56,10 @@ class UnknownMultiplierError(ValueError):
     """A multiplier name that nothing answers to; the message suggests near names."""
 
 
+class UnknownAttackError(ValueError):
+    """An attack name that nothing answers to; the message suggests near names."""
+
+
 class AccumulatorOverflowError(ValueError):
     """A sum of products that could leave the range of its output type."""
 

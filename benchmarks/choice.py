@@ -84,7 +84,7 @@ def judge(row: dict[str, Any], case: Case) -> None:
         for isa, found in row["isas"].items():
             with running(isa):
                 plan = choice.plan(case.circuit, problem.work, problem.subject)
-                form = problem.form.native_form if problem.form else None
+                form = problem.form.native_form() if problem.form else None
                 found["kernels"] = [native_isa(), product_isa()]
             found["words"] = form.word_products if form else None
             found["terms"] = form.products if form else None

@@ -9,10 +9,7 @@ Annotations are compared by mypy alone, where the stubs are used. Exit status 1:
 
 from __future__ import annotations
 
-import re
 import sys
-import tempfile
-from importlib.resources import files
 from types import ModuleType
 
 from mypy.stubtest import parse_options, test_stubs
@@ -37,13 +34,8 @@ def stand_in(module: ModuleType) -> ModuleType:
 
 def main() -> int:
     """The exit status."""
-    stub = (files("axsim") / "_native.pyi").read_text(encoding="utf-8")
-    aliases = re.findall(r"^(\w+) = ", stub, re.MULTILINE)  # types that the stub alone gives a name
     sys.modules[NAME] = stand_in(_native)
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as allowed:
-        allowed.write("".join(f"{NAME}.{alias}\n" for alias in aliases))
-        allowed.flush()
-        return test_stubs(parse_options([NAME, "--concise", "--allowlist", allowed.name]))
+    return test_stubs(parse_options([NAME, "--concise"]))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from axsim.cli import files, machine, multipliers, tables
+from axsim.cli import files, machine, multipliers, robustness, tables
 from axsim.cli.app import app
 
-__all__ = ["app", "files", "machine", "multipliers", "tables"]
+__all__ = ["app", "files", "machine", "multipliers", "robustness", "tables"]

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from axsim.engines.forms.folded import FoldedTable
+from axsim.engines.forms.signs import signs_of
 from axsim.tables.product import ProductTable
 
 
@@ -21,9 +22,9 @@ class Subject(NamedTuple):
     name: str = "the table"
 
     @property
-    def passes(self) -> int:
-        """How often factors multiply: once more for each operand whose sign stands beside its magnitude."""
-        return int(2 ** sum(dtype == np.int16 for dtype in (self.a_dtype, self.b_dtype)))
+    def signs(self) -> tuple[bool, bool]:
+        """Of the left and the right operand: whether the sign stands beside the magnitude."""
+        return signs_of(self.a_dtype, self.b_dtype)
 
     @property
     def types(self) -> str:

@@ -44,12 +44,12 @@ class Engine(Sums, Protocol):
 
 
 class Layers(Protocol):
-    """Whole layers; see ``axsim.engines.cpu.layers``."""
+    """Whole calls with prepared weights; see ``axsim.engines.cpu.layers``."""
 
-    def gemm(self, table: FoldedTable, a: Unquantized, b: Weights, bias: Array | None) -> Array: ...
-    def conv2d(
-        self, table: FoldedTable, a: Unquantized, w: Weights, geometry: Geometry, bias: Array | None
-    ) -> Array: ...
+    def gemm(self, a: Array, b: Weights, accumulator: np.dtype[Any]) -> Array: ...
+    def conv2d(self, x: Array, w: Weights, geometry: Geometry, accumulator: np.dtype[Any]) -> Array: ...
+    def float_gemm(self, a: Unquantized, b: Weights, bias: Array | None) -> Array: ...
+    def float_conv2d(self, a: Unquantized, w: Weights, geometry: Geometry, bias: Array | None) -> Array: ...
 
 
 class FloatEngine(Protocol):
@@ -59,6 +59,23 @@ class FloatEngine(Protocol):
     def gemm(self, multiplier: FloatMultiplier, a: Array, b: Array, *, rounded: bool = True) -> Array: ...
     def conv2d(
         self, multiplier: FloatMultiplier, x: Array, w: Array, geometry: Geometry, *, rounded: bool = True
+    ) -> Array: ...
+
+
+class FloatLayers(Protocol):
+    """Whole calls with prepared weights; see ``axsim.engines.cpu.float_native``."""
+
+    def layer_gemm(
+        self, multiplier: FloatMultiplier, a: Array, b: Weights, bias: Array | None, dtype: np.dtype[Any]
+    ) -> Array: ...
+    def layer_conv2d(
+        self,
+        multiplier: FloatMultiplier,
+        x: Array,
+        w: Weights,
+        geometry: Geometry,
+        bias: Array | None,
+        dtype: np.dtype[Any],
     ) -> Array: ...
 
 
@@ -106,14 +123,19 @@ class Backend(Protocol):
     def floats(self, name: str, multiplier: FloatMultiplier) -> FloatEngine:
         """The engine called ``name`` for a float multiplier; for "auto" one that has a kernel."""
 
+    def float_layers(self, engine: FloatEngine) -> FloatLayers | None:
+        """What carries whole calls out at once by that engine, for one right matrix or for filters; None if
+        nothing does."""
+
     def choose(self, name: str, work: Work, subject: Subject) -> Sums:
         """The engine called ``name``, ready for the subject's table."""
 
     def plan(self, name: str, work: Work, subject: Subject) -> Plan:
         """What ``choose("auto", ...)`` does for the multiplier called ``name``, and why."""
 
-    def layer(self, engine: Sums, subject: Subject, a: Unquantized, b: Weights) -> Layers | None:
-        """What carries a whole layer out at once by that engine, float32 to float32; None if nothing does."""
+    def layers(self, engine: Sums, subject: Subject) -> Layers | None:
+        """What carries whole calls out at once by that engine, for one right matrix or for filters: integers
+        to sums, or float32 to float32; None if nothing does."""
 
     def scaled_lookup(self, products: Array, a: Quantized, b: Quantized, dtype: np.dtype[Any]) -> Array:
         """Products of ``a`` and ``b``, element by element, as real numbers."""

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from axsim.engines.operands import Quantized
 
+T = TypeVar("T")
 
-@dataclass(frozen=True, eq=False)
-class Weights:
-    """The right operand of products.
 
-    Attributes:
-        values: uint8, int8 or int16; float32 for a float multiplier. They never change.
-        quantized: what integers stand for; None where they are themselves.
-        source: the type of the floats that integers were made of, if they were.
-    """
+class Shaped:
+    """What has ``values``, and so their shape."""
 
     values: NDArray[Any]
-    quantized: Quantized | None = None
-    source: np.dtype[Any] | None = None
-    _columns: list[Weights] = field(default_factory=list, repr=False)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -38,14 +31,37 @@ class Weights:
 
     @property
     def ndim(self) -> int:
-        """The number of axes."""
+        """The number of axes of ``values``."""
         return self.values.ndim
+
+
+@dataclass(frozen=True, eq=False)
+class Weights(Shaped):
+    """The right operand of products.
+
+    Attributes:
+        values: uint8, int8 or int16; float32 for a float multiplier. They never change.
+        quantized: what integers stand for; None where they are themselves.
+        source: the type of the floats that integers were made of, if they were.
+        kept: what engines made of them.
+    """
+
+    values: NDArray[Any]
+    quantized: Quantized | None = None
+    source: np.dtype[Any] | None = None
+    kept: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+
+    def keep(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What ``make`` returns, made once for ``key``; of threads that make it at once, one is believed."""
+        found: T | None = self.kept.get(key)
+        return self.kept.setdefault(key, make()) if found is None else found
 
     def column(self) -> Weights:
         """A vector as a matrix of one column; made once."""
-        if not self._columns:
-            values, quantized = self.values[:, None], self.quantized
-            if quantized is not None:
-                quantized = replace(quantized, values=values, kept={})
-            self._columns.append(Weights(values, quantized, self.source))
-        return self._columns[0]
+        return self.keep("column", self._column)
+
+    def _column(self) -> Weights:
+        values, quantized = self.values[:, None], self.quantized
+        if quantized is not None:
+            quantized = replace(quantized, values=values, kept={})
+        return Weights(values, quantized, self.source)

@@ -35,10 +35,12 @@ def matmul(
     backend: Backend, multiplier: FloatMultiplier, a: Array, b: Right, bias: Array | None, options: Options
 ) -> Array:
     """``a @ b`` of a (..., M, K) and b (..., K, N), plus bias (N,): (..., M, N)."""
-    a, b, dtype = _checked(("a", a), ("b", b), options)
+    a, values, dtype = _checked(("a", a), ("b", b), options)
     _check_bias(bias)
     engine, rounded = backend.floats(options.engine, multiplier), bias is None and dtype == _FLOAT32
-    sums: Array = engine.gemm(multiplier, a, b, rounded=rounded)
+    if isinstance(b, Weights) and b.ndim == 2 and (layers := backend.float_layers(engine)):
+        return layers.layer_gemm(multiplier, a, b, bias, dtype)
+    sums: Array = engine.gemm(multiplier, a, values, rounded=rounded)
     return sums if bias is None else backend.biased(sums, bias, -1, dtype)
 
 
@@ -52,10 +54,12 @@ def conv2d(
     options: Options,
 ) -> Array:
     """Cross-correlation of x (N, C, H, W) with w (O, C / groups, kh, kw), plus bias (O,): (N, O, OH, OW)."""
-    x, w, dtype = _checked(("x", x), ("w", w), options)
+    x, values, dtype = _checked(("x", x), ("w", w), options)
     _check_bias(bias)
     engine, rounded = backend.floats(options.engine, multiplier), bias is None and dtype == _FLOAT32
-    sums: Array = engine.conv2d(multiplier, x, w, geometry, rounded=rounded)
+    if isinstance(w, Weights) and (layers := backend.float_layers(engine)):
+        return layers.layer_conv2d(multiplier, x, w, geometry, bias, dtype)
+    sums: Array = engine.conv2d(multiplier, x, values, geometry, rounded=rounded)
     return sums if bias is None else backend.biased(sums, bias, -3, dtype)
 
 

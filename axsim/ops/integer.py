@@ -78,12 +78,12 @@ class Call:
         assert right is not None
         return left, right
 
-    def layer(self, engine: Sums) -> tuple[Layers, Weights] | None:
-        """What carries the whole call out at once, and the weights for it; None where nothing does."""
-        if not isinstance(self.b, Weights) or not self.by or self.out_dtype != np.float32:
-            return None
-        layers = self.backend.layer(engine, self.subject, self.by[0], self.b)
-        return None if layers is None else (layers, self.b)
+    def layers(self, engine: Sums, axes: int) -> tuple[Layers | None, Any]:
+        """What carries the whole call out at once, None where nothing does, and the right operand."""
+        b, fits = self.b, not self.by or self.a.dtype == self.out_dtype == np.float32
+        if fits and isinstance(b, Weights) and b.ndim == axes and self.a.size and b.values.size:
+            return self.backend.layers(engine, self.subject), b
+        return None, b
 
 
 def multiply(backend: Backend, multiplier: Multiplier, a: Array, b: Array, options: Options) -> Array:
@@ -106,14 +106,15 @@ def matmul(
     terms, axis = a.shape[-1], b.ndim - 1
     call = _checked(backend, multiplier, *sides, options, terms=terms, channel_axis=axis, bias=bias)
     engine = backend.choose(options.engine, Work.of_gemm(a.shape, b.shape), call.subject)
+    layers, weights = call.layers(engine, 2)
     if not call.by:
-        sums = engine.gemm(call.table, *call.integers, call.accumulator)
-        if bias is not None:
-            sums += bias.astype(sums.dtype)
-        return sums
-    if found := call.layer(engine):
-        layers, weights = found
-        return layers.gemm(call.table, call.by[0], weights, bias)
+        if layers is None:
+            sums = engine.gemm(call.table, *call.integers, call.accumulator)
+        else:
+            sums = layers.gemm(as_bytes(a), weights, call.accumulator)
+        return sums if bias is None else _plus(sums, bias)
+    if layers is not None:
+        return layers.float_gemm(call.by[0], weights, bias)
     left, right = call.quantized(bias)
     sums = engine.gemm(call.table, as_bytes(left.values), as_bytes(right.values), call.accumulator)
     return backend.scaled_gemm(sums, left, right, bias, call.out_dtype)
@@ -132,18 +133,24 @@ def conv2d(
     terms = math.prod(w.shape[1:])
     call = _checked(backend, multiplier, ("x", x), ("w", w), options, terms=terms, channel_axis=0, bias=bias)
     engine = backend.choose(options.engine, Work.of_conv2d(x.shape, w.shape, geometry), call.subject)
+    layers, weights = call.layers(engine, 4)
     if not call.by:
-        sums = engine.conv2d(call.table, *call.integers, geometry, 0, call.accumulator)
-        if bias is not None:
-            sums += bias.astype(sums.dtype)[:, None, None]
-        return sums
-    if found := call.layer(engine):
-        layers, weights = found
-        return layers.conv2d(call.table, call.by[0], weights, geometry, bias)
+        if layers is None:
+            sums = engine.conv2d(call.table, *call.integers, geometry, 0, call.accumulator)
+        else:
+            sums = layers.conv2d(as_bytes(x), weights, geometry, call.accumulator)
+        return sums if bias is None else _plus(sums, bias[:, None, None])
+    if layers is not None:
+        return layers.float_conv2d(call.by[0], weights, geometry, bias)
     left, right = call.quantized(bias)
     operands = as_bytes(left.values), as_bytes(right.values)
     sums = engine.conv2d(call.table, *operands, geometry, left.pad, call.accumulator)
     return backend.scaled_conv2d(sums, left, right, geometry, bias, call.out_dtype)
+
+
+def _plus(sums: Array, bias: Array) -> Array:
+    sums += bias.astype(sums.dtype)
+    return sums
 
 
 def explain_matmul(backend: Backend, multiplier: Multiplier, a: Array, b: Right, options: Options) -> Plan:

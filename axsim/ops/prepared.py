@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from axsim.engines.backend import accept
 from axsim.engines.protocols import Backend
 from axsim.engines.shapes.geometry import check_filters
-from axsim.engines.weights import Weights
+from axsim.engines.weights import Shaped, Weights
 from axsim.entrance import entrance
 from axsim.multipliers import FloatMultiplier, Multiplier, get
 from axsim.multipliers.float_multiplier import as_float32
@@ -23,7 +23,7 @@ Operation = Literal["matmul", "conv2d"]
 Mult = str | Multiplier | FloatMultiplier
 
 
-class Prepared:
+class Prepared(Shaped):
     """A right operand that does not change between calls; ``axsim.prepare`` makes it.
 
     It stands in the place of ``b`` in ``matmul``, or of ``w`` in ``conv2d``, and gives the same numbers as
@@ -53,16 +53,6 @@ class Prepared:
         self.multiplier, self.operation, self.values = multiplier, operation, values
         self.params, self.groups, self.source = params, groups, source
         self._places: dict[Hashable, Weights] = {}
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of ``values``."""
-        return self.values.shape
-
-    @property
-    def ndim(self) -> int:
-        """The number of its axes."""
-        return self.values.ndim
 
     def on(self, backend: Backend) -> Weights:
         """The operand in the place of a backend's current device; made once for each."""

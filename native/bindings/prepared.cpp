@@ -8,9 +8,9 @@
 
 #include "bindings/bindings.h"
 #include "bindings/products.h"
-#include "lookup/depthwise.h"
-#include "lookup/layer.h"
-#include "lookup/left.h"
+#include "factored/weights.h"
+#include "layers/layer.h"
+#include "lookup/weights.h"
 #include "quantise/quantise.h"
 
 namespace axsim::bindings::prepared {
@@ -20,77 +20,41 @@ using Doubles = In<double>;
 
 constexpr const char *kOperands = "operands must be uint8 or int16";
 
-// w (K, N), or (O, C / groups, kh, kw) of a convolution.
-void make_weights(Weights *self, const Table &table, AnyIn w, std::size_t groups) {
-    require(w.ndim() == 2 || w.ndim() == 4, "w must have two axes, or four");
-    const bool matrix = w.ndim() == 2;
-    require(groups > 0 && (matrix ? groups == 1 : w.shape(0) % groups == 0), "groups do not fit w");
-    std::vector<std::uint16_t> values;
+RightMatrices right_matrices(const AnyIn &w, std::size_t groups) {
+    RightMatrices right{right_shape(w, groups), {}, false};
     with_type<std::uint8_t, std::int16_t>(w, kOperands, [&](auto *data) {
-        require(table.is_signed(false) == (sizeof(*data) == 2),
-                "w is int16 where the table takes signed right operands, else uint8");
-        values.resize(w.size());
-        for (std::size_t i = 0; i < w.size(); ++i) values[i] = index_of(data[i]);
+        right.is_signed = sizeof(*data) == 2;
+        right.indices.resize(w.size());
+        for (std::size_t i = 0; i < w.size(); ++i) right.indices[i] = index_of(data[i]);
     });
-    if (matrix)
-        new (self) Weights(table, std::move(values), 1, w.shape(1), w.shape(0), 1, w.shape(1));
-    else {
-        const std::size_t depth = w.shape(1) * w.shape(2) * w.shape(3);
-        new (self) Weights(table, std::move(values), groups, w.shape(0) / groups, depth, depth, 1);
-    }
+    return right;
 }
 
-struct Kernel {
-    std::size_t channels, height, width;
-};
-
-// The shapes of a convolution whose weights are w, of which only the kernel's size is not known to them.
-template <class Array, class Out>
-ConvShape shape_of(const Weights &w, const Array &x, const Out &out, Pair kernel, Pair stride, Pair pad,
-                   Pair dilation) {
-    require(x.ndim() == 4 && out.ndim() == 4, "x and out must have four axes");
-    require(stride[0] > 0 && stride[1] > 0, "stride must be positive");
-    require(x.shape(1) % w.groups() == 0, "channels do not fit groups");
-    const ConvShape shape{x.shape(0), x.shape(1), x.shape(2),   x.shape(3),   x.shape(1) / w.groups(),
-                          kernel[0],  kernel[1],  out.shape(2), out.shape(3), stride[0],
-                          stride[1],  pad[0],     pad[1],       dilation[0],  dilation[1]};
-    require(shape.depth() == w.depth(), "the kernel does not fit the weights");
-    require(out.shape(0) == x.shape(0) && out.shape(1) == w.groups() * w.rows(), "out does not fit x and w");
-    return shape;
-}
-
-template <class Array, class Out>
-std::size_t rows_of(const Weights &w, const Array &a, const Out &out) {
-    require(a.ndim() == 2 && out.ndim() == 2, "a and out must have two axes");
-    require(w.groups() == 1 && a.shape(1) == w.depth() && out.shape(1) == w.rows() && out.shape(0) == a.shape(0),
-            "shapes do not fit");
-    return a.shape(0);
+// Left operands as the weights take them.
+LeftNumbers left_of(const Weights &w, const AnyIn &a) {
+    LeftNumbers left{};
+    with_type<std::uint8_t, std::int16_t>(a, kOperands, [&](auto *data) {
+        if constexpr (sizeof(*data) == 1)
+            left.bytes = data;
+        else
+            left.numbers = data;
+    });
+    require(w.takes_signed() == (left.numbers != nullptr),
+            "left operands are int16 where the weights take signed ones, else bytes");
+    return left;
 }
 
 Used gemm(const Weights &w, const AnyIn &a, AnyOut out, int threads) {
-    const std::size_t rows = rows_of(w, a, out);
-    return with_type<std::uint8_t, std::int16_t>(a, kOperands, [&](auto *data) {
-        return into(out, [&](auto *to) {
-            return with_rows(w, data, rows, [&](const Lookups &problem) { return compute(problem, to, threads); });
-        });
-    });
+    const std::size_t rows = rows_of(w.right(), a, out);
+    const LeftNumbers left = left_of(w, a);
+    return into(out, [&](auto *to) { return w.multiply(left, rows, to, threads); });
 }
 
 Used conv2d(const Weights &w, const AnyIn &x, AnyOut out, Pair kernel, Pair stride, Pair pad, Pair dilation,
             int pad_value, int threads) {
-    const ConvShape shape = shape_of(w, x, out, kernel, stride, pad, dilation);
-    const std::size_t filters = w.groups() * w.rows();
-    return with_type<std::uint8_t, std::int16_t>(x, kOperands, [&](auto *data) {
-        using T = std::remove_cv_t<std::remove_pointer_t<decltype(data)>>;
-        const auto outside = static_cast<T>(pad_value);
-        return into(out, [&](auto *to) {
-            if constexpr (sizeof(T) == 1)
-                if (!w.table().is_signed(true) && fits_depthwise(w.table(), shape, filters))
-                    return compute_depthwise(w.table(), shape, data, w.values(), filters, outside, to, threads);
-            return with_patches(w, data, shape, outside,
-                                [&](const Lookups &problem) { return compute(problem, to, threads); });
-        });
-    });
+    const ConvShape shape = shape_of(w.right(), x, out, kernel, stride, pad, dilation);
+    const LeftNumbers left = left_of(w, x);
+    return into(out, [&](auto *to) { return w.convolve(left, shape, pad_value, to, threads); });
 }
 
 std::vector<double> numbers(const Doubles &from, std::size_t size, const char *message) {
@@ -100,14 +64,14 @@ std::vector<double> numbers(const Doubles &from, std::size_t size, const char *m
 
 void make_layer(Layer *self, const Weights &w, bool bytes_are_signed, const Doubles &scale, const Doubles &zero,
                 const std::optional<Doubles> &bias) {
-    const std::size_t channels = w.groups() * w.rows();
+    const std::size_t channels = w.right().channels();
     constexpr const char *message = "scale, zero and bias hold one number for each output channel";
     new (self) Layer(w, bytes_are_signed, numbers(scale, channels, message), numbers(zero, channels, message),
                      bias ? numbers(*bias, channels, message) : std::vector<double>{});
 }
 
 Quantisation quantisation(const Layer &layer, double scale, int zero, int low, int high) {
-    const int least = layer.weights().table().is_signed(true) ? -255 : low < 0 ? -128 : 0;
+    const int least = layer.weights().takes_signed() ? -255 : low < 0 ? -128 : 0;
     require(least <= low && low <= 0 && 0 < high && high <= (least == -128 ? 127 : 255), "no range of these operands");
     require(scale > 0 && low <= zero && zero <= high, "scale must be positive, and zero in the range");
     return {scale, static_cast<double>(zero), low, high};
@@ -115,7 +79,7 @@ Quantisation quantisation(const Layer &layer, double scale, int zero, int low, i
 
 bool multiply(const Layer &layer, const In<float> &x, double scale, int zero, int low, int high, InOut<float> out,
               int threads) {
-    const std::size_t rows = rows_of(layer.weights(), x, out);
+    const std::size_t rows = rows_of(layer.weights().right(), x, out);
     const Quantisation by = quantisation(layer, scale, zero, low, high);
     const InterpreterReleased released;
     return layer.multiply(x.data(), rows, by, out.data(), threads);
@@ -123,7 +87,7 @@ bool multiply(const Layer &layer, const In<float> &x, double scale, int zero, in
 
 bool convolve(const Layer &layer, const In<float> &x, double scale, int zero, int low, int high, InOut<float> out,
               Pair kernel, Pair stride, Pair pad, Pair dilation, int threads) {
-    const ConvShape shape = shape_of(layer.weights(), x, out, kernel, stride, pad, dilation);
+    const ConvShape shape = shape_of(layer.weights().right(), x, out, kernel, stride, pad, dilation);
     const Quantisation by = quantisation(layer, scale, zero, low, high);
     const InterpreterReleased released;
     return layer.convolve(x.data(), shape, by, out.data(), threads);
@@ -145,14 +109,27 @@ std::optional<std::tuple<double, int>> range_params(const In<float> &x, bool cen
 }  // namespace
 
 void add(nb::module_ &m) {
-    nb::class_<Weights>(m, "LookupWeights", "A right operand, packed once for the kernels that look products up.")
-        .def("__init__", &make_weights, nb::arg("table"), nb::arg("w"), nb::arg("groups") = 1, nb::keep_alive<1, 2>())
+    nb::class_<Weights>(m, "Weights", "A right operand, prepared once for the kernels of one engine.")
         .def("gemm", &gemm, nb::arg("a"), nb::arg("out").noconvert(), nb::arg("threads"),
-             "out = a @ w through the table; returns (tiles, workers) used.")
+             "out = a @ w; returns (tiles, workers) used.")
         .def("conv2d", &conv2d, nb::arg("x"), nb::arg("out").noconvert(), nb::arg("kernel"), nb::arg("stride"),
              nb::arg("pad"), nb::arg("dilation"), nb::arg("pad_value"), nb::arg("threads"),
-             "2-D cross-correlation through the table into out; returns (tiles, workers) used.");
-    nb::class_<Layer>(m, "LookupLayer", "Prepared weights with what their integers stand for.")
+             "2-D cross-correlation into out; returns (tiles, workers) used.");
+    nb::class_<LookupWeights, Weights>(m, "LookupWeights", "Packed for the kernels that look products up.")
+        .def(
+            "__init__",
+            [](LookupWeights *self, const Table &table, const AnyIn &w, std::size_t groups) {
+                new (self) LookupWeights(table, right_matrices(w, groups));
+            },
+            nb::arg("table"), nb::arg("w"), nb::arg("groups") = 1, nb::keep_alive<1, 2>());
+    nb::class_<FactoredWeights, Weights>(m, "FactoredWeights", "Expanded for the kernels of exact products.")
+        .def(
+            "__init__",
+            [](FactoredWeights *self, const GemmFactors &factors, const AnyIn &w, std::size_t groups) {
+                new (self) FactoredWeights(factors, right_matrices(w, groups));
+            },
+            nb::arg("factors"), nb::arg("w"), nb::arg("groups") = 1, nb::keep_alive<1, 2>());
+    nb::class_<Layer>(m, "Layer", "Prepared weights with what their integers stand for.")
         .def("__init__", &make_layer, nb::arg("weights"), nb::arg("bytes_are_signed"), nb::arg("scale"),
              nb::arg("zero"), nb::arg("bias").none(), nb::keep_alive<1, 2>())
         .def("gemm", &multiply, nb::arg("x"), nb::arg("scale"), nb::arg("zero"), nb::arg("low"), nb::arg("high"),

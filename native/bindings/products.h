@@ -9,6 +9,7 @@
 
 #include "bindings/arrays.h"
 #include "common/operand.h"
+#include "common/right.h"
 
 namespace axsim {
 
@@ -28,6 +29,40 @@ inline void require_indices(const Indices &indices, std::size_t batch, std::size
     require(indices.shape(0) == batch, "one index for each matrix of out");
     for (std::size_t i = 0; i < batch; ++i)
         require(indices(i) >= 0 && static_cast<std::size_t>(indices(i)) < matrices, "batch index out of range");
+}
+
+// The shape of prepared weights w: (K, N), or (O, C / groups, kh, kw) of a convolution.
+template <class Array>
+RightShape right_shape(const Array &w, std::size_t groups) {
+    require(w.ndim() == 2 || w.ndim() == 4, "w must have two axes, or four");
+    const bool matrix = w.ndim() == 2;
+    require(groups > 0 && (matrix ? groups == 1 : w.shape(0) % groups == 0), "groups do not fit w");
+    if (matrix) return {1, w.shape(1), w.shape(0), 1, w.shape(1)};
+    const std::size_t depth = w.shape(1) * w.shape(2) * w.shape(3);
+    return {groups, w.shape(0) / groups, depth, depth, 1};
+}
+
+// The shapes of a convolution whose weights are w, of which only the kernel's size is not known to them.
+template <class Array, class Out>
+ConvShape shape_of(const RightShape &w, const Array &x, const Out &out, Pair kernel, Pair stride, Pair pad,
+                   Pair dilation) {
+    require(x.ndim() == 4 && out.ndim() == 4, "x and out must have four axes");
+    require(stride[0] > 0 && stride[1] > 0, "stride must be positive");
+    require(x.shape(1) % w.groups == 0, "channels do not fit groups");
+    const ConvShape shape{x.shape(0), x.shape(1), x.shape(2),   x.shape(3),   x.shape(1) / w.groups,
+                          kernel[0],  kernel[1],  out.shape(2), out.shape(3), stride[0],
+                          stride[1],  pad[0],     pad[1],       dilation[0],  dilation[1]};
+    require(shape.depth() == w.depth, "the kernel does not fit the weights");
+    require(out.shape(0) == x.shape(0) && out.shape(1) == w.groups * w.rows, "out does not fit x and w");
+    return shape;
+}
+
+template <class Array, class Out>
+std::size_t rows_of(const RightShape &w, const Array &a, const Out &out) {
+    require(a.ndim() == 2 && out.ndim() == 2, "a and out must have two axes");
+    require(w.groups == 1 && a.shape(1) == w.depth && out.shape(1) == w.rows && out.shape(0) == a.shape(0),
+            "shapes do not fit");
+    return a.shape(0);
 }
 
 // out[i] = a[a_index[i]] @ b[b_index[i]], as the product that it is. `out` has the dtype that it likes.
@@ -83,6 +118,9 @@ struct Convolution {
         shape = {x.shape(0),   x.shape(1), x.shape(2), x.shape(3), w.shape(1), w.shape(2),  w.shape(3), out.shape(2),
                  out.shape(3), stride[0],  stride[1],  pad[0],     pad[1],     dilation[0], dilation[1]};
     }
+
+    Convolution(const T *x, const T *w, const ConvShape &shape, const RightShape &right)
+        : shape(shape), x(x), w(w), filters(right.channels()), groups(right.groups) {}
 
     // Calls run with the product of the unfolded patches, for each group. A pixel outside the image is `outside`.
     template <class Run>

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "common/arithmetic.h"
+#include "common/scratch.h"
 
 namespace axsim {
 namespace {
@@ -37,6 +38,15 @@ void copy(const T *from, std::size_t count, const T *end, T *to) {
         return;
     }
     for (std::size_t i = 0; i < count; i += kPiece<T>) std::memcpy(to + i, from + i, 16);
+}
+
+// Elements that lie `stride` apart.
+template <class T>
+void copy_every(const T *__restrict from, std::size_t stride, std::size_t count, T *__restrict to) {
+    if (stride == 2)  // as most are that are not 1: compilers make vectors of a stride that they know
+        for (std::size_t i = 0; i < count; ++i) to[i] = from[2 * i];
+    else
+        for (std::size_t i = 0; i < count; ++i) to[i] = from[i * stride];
 }
 
 template <class T>
@@ -94,9 +104,11 @@ PanelOf<T> PackedOperand<T>::resident(const Block &block) const {
 }
 
 void Widened::pack(const Block &block, std::uint16_t *panel) const {
-    std::vector<std::uint8_t> bytes(Panel::size(block.width, block.depth));
-    bytes_.pack(block, bytes.data());
-    std::copy(bytes.begin(), bytes.end(), panel);
+    thread_local Scratch<std::uint8_t> scratch;  // asking for memory would take longer than small blocks
+    const std::size_t size = Panel::size(block.width, block.depth);
+    std::uint8_t *const bytes = scratch.of(size);
+    bytes_.pack(block, bytes);
+    std::copy(bytes, bytes + size, panel);
 }
 
 template <class T>
@@ -169,8 +181,45 @@ void PatchOperand<T>::copy_term(std::size_t group, const Place &place, std::size
             std::memcpy(to, piece, sizeof piece);
     };
 
+    // Whole output rows that are short: a few pieces each, more than is needed, as what follows is written later.
+    const std::size_t whole_from = std::min(left, s.out_width), whole_until = std::clamp(right, whole_from, s.out_width);
+    const std::size_t pieces = ceil_div(whole_until - whole_from, kPiece<T>);
+    const bool is_short = s.stride_x == 1 && whole_from <= kPiece<T> && s.out_width - whole_until <= kPiece<T> &&
+                          pieces > 0 && pieces <= 4;
+    // Of the output rows from y on, how many lie inside the image and can be read in pieces.
+    const auto whole_rows = [&](std::size_t oy, std::size_t y, std::size_t most) {
+        if (y < s.pad_top || y - s.pad_top >= s.height) return std::size_t{0};
+        std::size_t count = std::min({most, s.out_height - oy, ceil_div(s.pad_top + s.height - y, s.stride_y)});
+        const auto last = [&] { return plane + (y - s.pad_top + (count - 1) * s.stride_y) * s.width; };
+        const std::size_t reach = static_cast<std::size_t>(static_cast<std::ptrdiff_t>(whole_from) + shift) +
+                                  pieces * kPiece<T>;
+        while (count > 0 && static_cast<std::size_t>(end_of_x - last()) < reach) --count;
+        return count;
+    };
+
     std::size_t oy = place.oy, ox = place.ox, y = oy * s.stride_y + term.ky * s.dilation_y;  // counted from the padding
     for (std::size_t r = 0; r < rows;) {  // one output row, or the part of it that is asked for, at a time
+        const std::size_t whole = is_short && ox == 0 ? whole_rows(oy, y, (rows - r) / s.out_width) : 0;
+        if (whole > 0) {
+            const T *read = plane + (y - s.pad_top) * s.width +
+                            static_cast<std::size_t>(static_cast<std::ptrdiff_t>(whole_from) + shift);
+            T *to = line + r;
+            for (std::size_t i = 0; i < whole; ++i, read += s.stride_y * s.width, to += s.out_width) {
+                if (whole_from > 0) std::memcpy(to, piece, sizeof piece);
+                for (std::size_t p = 0; p < pieces; ++p)
+                    std::memcpy(to + whole_from + p * kPiece<T>, read + p * kPiece<T>, sizeof piece);
+                if (whole_until < s.out_width) std::memcpy(to + whole_until, piece, sizeof piece);
+            }
+            r += whole * s.out_width;
+            y += whole * s.stride_y;
+            oy += whole;
+            if (oy == s.out_height) {
+                oy = 0;
+                y = term.ky * s.dilation_y;
+                plane += s.channels * area;
+            }
+            continue;
+        }
         const std::size_t end = std::min(s.out_width, ox + rows - r);
         const bool inside = y >= s.pad_top && y - s.pad_top < s.height;
         const std::size_t from = inside ? std::clamp(left, ox, end) : end,
@@ -183,7 +232,7 @@ void PatchOperand<T>::copy_term(std::size_t group, const Place &place, std::size
             if (s.stride_x == 1)
                 copy(read, until - from, end_of_x, to + from);
             else
-                for (std::size_t column = from; column < until; ++column, read += s.stride_x) to[column] = *read;
+                copy_every(read, s.stride_x, until - from, to + from);
         }
         fill(to + until, end - until);
         r += end - ox;

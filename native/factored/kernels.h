@@ -26,12 +26,17 @@ constexpr std::size_t kGemmSlack = 64;
 using GemmRun = void (*)(const std::uint32_t *repeated, const std::uint32_t *vectors, std::size_t steps,
                          std::size_t chunk, std::int32_t *sums);
 
-// Expands `count` rows of packed bytes (common/panel.h; `stride` rows in all) into out[step][width]. What comes
-// of rows beyond count means nothing; terms beyond depth give 0. A group of four k takes two steps for each
-// component where they are words, one where they are bytes. Writes up to kGemmSlack bytes over the end.
-using GemmExpand = void (*)(const Component *components, std::size_t terms, const std::uint8_t *bytes,
-                            std::size_t stride, std::size_t count, std::size_t depth, std::uint32_t *out,
-                            std::size_t width);
+// Expands `count` rows of packed operands, bytes or indices (common/panel.h; `stride` rows in all) into
+// out[step][width]. What comes of rows beyond count means nothing; terms beyond depth give 0. A group of four k takes
+// two steps for each component where they are words, one where they are bytes. Writes up to kGemmSlack bytes over the
+// end.
+template <class T>
+using GemmExpand = void (*)(const Component *components, std::size_t terms, const T *operands, std::size_t stride,
+                            std::size_t count, std::size_t depth, std::uint32_t *out, std::size_t width);
+template <class T>
+struct GemmExpands {
+    GemmExpand<T> words, bytes;
+};
 
 struct GemmKernels {
     const char *name;
@@ -39,7 +44,16 @@ struct GemmKernels {
     GemmRun words;
     GemmRun bytes[2];        // the unsigned side is the one in vectors, or the repeated one; nullptr: words only
     std::int32_t byte_sums;  // the largest magnitude that sums of bytes may reach; 0: words only
-    GemmExpand expand_words, expand_bytes;
+    GemmExpands<std::uint8_t> of_bytes;
+    GemmExpands<std::uint16_t> of_indices;
+
+    template <class T>
+    const GemmExpands<T> &expands() const {
+        if constexpr (sizeof(T) == 1)
+            return of_bytes;
+        else
+            return of_indices;
+    }
 };
 
 // One function per instruction-set file; see common/dispatch.h.

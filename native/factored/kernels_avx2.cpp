@@ -47,8 +47,8 @@ const GemmKernels *avx2_gemm() {
                                      multiply<Words, 6, 2>,
                                      {multiply<Bytes<false>, 6, 2>, multiply<Bytes<true>, 6, 2>},
                                      INT16_MAX,
-                                     expand<false>,
-                                     expand<true>};
+                                     expands<std::uint8_t>(),
+                                     expands<std::uint16_t>()};
     return &set;
 }
 

@@ -34,8 +34,8 @@ const GemmKernels *avx512_gemm() {
                                      multiply<Words, 12, 2>,
                                      {multiply<Bytes<false>, 12, 2>, multiply<Bytes<true>, 12, 2>},
                                      INT16_MAX,
-                                     expand<false>,
-                                     expand<true>};
+                                     expands<std::uint8_t>(),
+                                     expands<std::uint16_t>()};
     return &set;
 }
 

@@ -53,8 +53,14 @@ struct Words {
 }  // namespace
 
 const GemmKernels *portable_gemm() {
-    static constexpr GemmKernels set{"portable",    6,           8, multiply<Words, 6, 2>, {nullptr, nullptr}, 0,
-                                     expand<false>, expand<true>};
+    static constexpr GemmKernels set{"portable",
+                                     6,
+                                     8,
+                                     multiply<Words, 6, 2>,
+                                     {nullptr, nullptr},
+                                     0,
+                                     expands<std::uint8_t>(),
+                                     expands<std::uint16_t>()};
     return &set;
 }
 

@@ -33,8 +33,8 @@ const GemmKernels *vnni_gemm() {
                                  multiply<Words, 12, 2>,
                                  {multiply<Bytes<false>, 12, 2>, multiply<Bytes<true>, 12, 2>},
                                  INT32_MAX,
-                                 avx512_gemm()->expand_words,
-                                 avx512_gemm()->expand_bytes};
+                                 avx512_gemm()->of_bytes,
+                                 avx512_gemm()->of_indices};
     return &set;
 }
 

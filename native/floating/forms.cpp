@@ -1,37 +1,26 @@
 // Sums of products through masked forms.
 #include <algorithm>
-#include <array>
 
 #include "floating/plan.h"
 
 namespace axsim::floating {
 namespace {
 
-constexpr std::size_t kDepth = 96;        // terms packed at a time: a panel of columns stays in the L1 cache
-constexpr std::size_t kMostColumns = 16;  // of a tile in any set of kernels
-
-// The rows of a part in panels of kRows, and those that are left over one by one.
-class RowPanels {
-  public:
-    explicit RowPanels(std::size_t rows) : tall_(rows / kRows), flat_(rows % kRows) {}
-    std::size_t size() const { return tall_ + flat_; }
-    std::size_t rows(std::size_t panel) const { return panel < tall_ ? kRows : 1; }
-    std::size_t first(std::size_t panel) const { return panel < tall_ ? panel * kRows : panel + tall_ * (kRows - 1); }
-
-  private:
-    std::size_t tall_, flat_;
+// Streams of a block of terms: those that were made before, or those of the part, made now.
+struct Source {
+    const double *streams;
+    const Range *ranges;
+    std::size_t row, panel;  // the first of the part
 };
 
-void pack_rows(const Plan &plan, const Part &part, std::size_t k, std::size_t depth, FormScratch &scratch) {
-    const RowPanels panels(part.rows);
-    scratch.row_ranges.assign(panels.size(), Range{});
-    for (std::size_t panel = 0; panel < panels.size(); ++panel) {
-        const std::size_t row = panels.first(panel), rows = panels.rows(panel);
-        const Split split = rows > 1 ? plan.kernels.split_rows : plan.kernels.split_row;
-        pack(plan, plan.rows, {part.batch, part.row + row, rows, k, depth, rows}, scratch.floats.data());
-        split(plan.row_side(), plan.problem.multiplier.rules(), scratch.floats.data(), depth,
-              &scratch.row_streams[row * scratch.row_stride], scratch.row_ranges[panel]);
+Source row_source(const Plan &plan, const Part &part, std::size_t k, std::size_t depth, FormScratch &scratch) {
+    if (plan.row_streams != nullptr) {
+        const Streams::Block &made = plan.row_streams->at(part.batch, k);
+        return {made.streams.data(), made.ranges.data(), part.row, part.row / kRows};
     }
+    split_rows(plan.problem.multiplier, plan.kernels, plan.left_rows, plan.rows,
+               {part.batch, part.row, part.rows, k, depth, part.rows}, scratch.floats, scratch.rows);
+    return {scratch.rows.streams.data(), scratch.rows.ranges.data(), 0, 0};
 }
 
 Tile choose_tile(const Plan &plan, std::size_t rows, const Range &row_range, const Range &column_range) {
@@ -43,35 +32,66 @@ Tile choose_tile(const Plan &plan, std::size_t rows, const Range &row_range, con
 
 }  // namespace
 
-void compute_form_part(const Plan &plan, const Part &part, FormScratch &scratch, double *out) {
+void split_rows(const Multiplier &multiplier, const Kernels &kernels, bool left, const Operand<float> &operand,
+                const Block &block, std::vector<float> &floats, Streams::Block &to) {
+    const RowPanels panels(block.rows);
+    const auto streams = static_cast<std::size_t>(multiplier.terms() + 1);
+    to.streams.resize(block.rows * block.depth * streams);
+    to.ranges.assign(panels.size(), Range{});
+    floats.resize(round_up(block.depth * kRows, kernels.columns));
+    for (std::size_t panel = 0; panel < panels.size(); ++panel) {
+        const std::size_t row = panels.first(panel), rows = panels.rows(panel);
+        pack(multiplier, kernels, operand, {block.batch, block.row + row, rows, block.k, block.depth, rows},
+             floats.data());
+        (rows > 1 ? kernels.split_rows : kernels.split_row)(multiplier.side(left), multiplier.rules(), floats.data(),
+                                                            rows, block.depth, &to.streams[row * block.depth * streams],
+                                                            to.ranges[panel]);
+    }
+}
+
+void compute_form_part(const Plan &plan, const Part &part, FormScratch &scratch) {
     const Multiplier &multiplier = plan.problem.multiplier;
     const RowPanels panels(part.rows);
-    const std::size_t width = plan.kernels.columns;
-    scratch.row_stride = static_cast<std::size_t>(multiplier.terms() + 1) * kDepth;
-    scratch.floats.resize(kDepth * std::max<std::size_t>(width, kRows));
-    scratch.row_streams.resize(part.rows * scratch.row_stride);
-    scratch.column_streams.resize(width * scratch.row_stride);
+    const std::size_t width = plan.kernels.columns, padded = round_up(part.columns, width);
+    const auto streams = static_cast<std::size_t>(multiplier.terms() + 1);
+    scratch.column_streams.resize(width * kDepth * streams);
+    // Those of a panel's rows and `width` columns lie together, [row][column].
+    scratch.sums.assign(part.rows * padded, 0.0);
+    const auto sums = [&](std::size_t panel, std::size_t c) {
+        return &scratch.sums[panels.first(panel) * padded + c * panels.rows(panel)];
+    };
 
     for (std::size_t k = 0; k < plan.problem.depth; k += kDepth) {
         const std::size_t depth = std::min(kDepth, plan.problem.depth - k);
-        pack_rows(plan, part, k, depth, scratch);
+        const Source rows = row_source(plan, part, k, depth, scratch);
+        const Streams::Block *made = plan.column_streams ? &plan.column_streams->at(part.batch, k) : nullptr;
+        if (made == nullptr) {
+            scratch.floats.resize(depth * padded);
+            pack(multiplier, plan.kernels, plan.columns, {part.batch, part.column, part.columns, k, depth, padded},
+                 scratch.floats.data());
+        }
         for (std::size_t c = 0; c < part.columns; c += width) {
-            const std::size_t column = part.column + c, columns = std::min(width, part.columns - c);
+            const double *columns = scratch.column_streams.data();
             Range range;
-            pack(plan, plan.columns, {part.batch, column, columns, k, depth, width}, scratch.floats.data());
-            plan.kernels.split_columns(plan.column_side(), multiplier.rules(), scratch.floats.data(), depth,
-                                       scratch.column_streams.data(), range);
+            if (made != nullptr) {
+                const std::size_t panel = (part.column + c) / width;
+                columns = &made->streams[panel * width * depth * streams];
+                range = made->ranges[panel];
+            } else {
+                plan.kernels.split_columns(multiplier.side(!plan.left_rows), multiplier.rules(), &scratch.floats[c],
+                                           padded, depth, scratch.column_streams.data(), range);
+            }
             for (std::size_t panel = 0; panel < panels.size(); ++panel) {
-                const std::size_t row = panels.first(panel), rows = panels.rows(panel);
-                std::array<double, kRows * kMostColumns> sums{};
-                if (k > 0) read_sums(plan, part.row + row, rows, column, columns, width, sums.data(), out);
-                const Tile tile = choose_tile(plan, rows, scratch.row_ranges[panel], range);
-                tile(multiplier.rules(), &scratch.row_streams[row * scratch.row_stride], scratch.column_streams.data(),
-                     depth, sums.data());
-                write_sums(plan, part.row + row, rows, column, columns, width, sums.data(), out);
+                const Tile tile = choose_tile(plan, panels.rows(panel), rows.ranges[rows.panel + panel], range);
+                tile(multiplier.rules(), rows.streams + (rows.row + panels.first(panel)) * depth * streams, columns,
+                     depth, sums(panel, c));
             }
         }
     }
+    for (std::size_t panel = 0; panel < panels.size(); ++panel)
+        for (std::size_t c = 0; c < part.columns; c += width)
+            write_sums(plan, part.batch, part.row + panels.first(panel), panels.rows(panel), part.column + c,
+                       std::min(width, part.columns - c), width, sums(panel, c));
 }
 
 }  // namespace axsim::floating

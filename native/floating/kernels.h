@@ -70,9 +70,10 @@ constexpr int kKinds = 4;
 using Tile = void (*)(const Rules &rules, const double *row_streams, const double *column_streams, std::size_t depth,
                       double *sums);
 
-// Streams of x, [depth][width]: out is [depth][terms + 1][width]. Widens range.
-using Split = void (*)(const Side &side, const Rules &rules, const float *x, std::size_t depth, double *out,
-                       Range &range);
+// Streams of x, [depth][width], `stride` numbers from one depth to the next: out is [depth][terms + 1][width]. Widens
+// range.
+using Split = void (*)(const Side &side, const Rules &rules, const float *x, std::size_t stride, std::size_t depth,
+                       double *out, Range &range);
 
 // sums[i] += rounded(P_i * weights[i] * weight), P_i = sum over s of entries[segments[s * stride + i]] * 256**s
 using Gather = void (*)(const Rules &rules, const double *entries, const std::uint8_t *segments, std::size_t stride,

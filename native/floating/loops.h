@@ -280,7 +280,8 @@ void round_operands(const Rules &rules, float *x, std::size_t count) {
 }
 
 template <int L, int Width>
-void split(const Side &side, const Rules &rules, const float *x, std::size_t depth, double *out, Range &range) {
+void split(const Side &side, const Rules &rules, const float *x, std::size_t stride, std::size_t depth, double *out,
+           Range &range) {
     using V = Vector<L>;
     using D = typename V::Double;
     using B = typename V::Bits;
@@ -296,7 +297,7 @@ void split(const Side &side, const Rules &rules, const float *x, std::size_t dep
         weights[t] = V::splat(side.term[t].weight);
     }
     D low = V::splat(range.low), high = V::splat(range.high);
-    for (std::size_t k = 0; k < depth; ++k, x += Width, out += (side.terms + 1) * Width)
+    for (std::size_t k = 0; k < depth; ++k, x += stride, out += (side.terms + 1) * Width)
         for (int j = 0; j < Width; j += L) {
             const D d = __builtin_convertvector(V::template load<typename V::Float>(x + j), D);
             const D size = V::magnitude(d);

@@ -12,17 +12,31 @@ constexpr std::size_t kSegmentColumns = 512;  // a row's entries, made from the 
 constexpr double kProductsPerWorker = 1e6;    // about 0.3 ms, a few times the cost of a thread
 constexpr std::size_t kTilesPerWorker = 3;
 
-// Calls each(first sum, first output element, length) for runs of sums[rows][width] that lie at one
-// stride in the output.
-template <class Sum, class Out, class Each>
-void for_each_run(const Plan &plan, std::size_t row, std::size_t rows, std::size_t column, std::size_t count,
-                  std::size_t width, Sum *sums, Out *out, const Each &each) {
+// Stores numbers `stride` apart, each plus what `more` has for it.
+template <class Out, class More>
+void store(const double *from, std::size_t count, std::size_t stride, const More &more, Out *to) {
+    if (stride == 1)
+        for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<Out>(from[i] + more(i));
+    else
+        for (std::size_t i = 0; i < count; ++i) to[i * stride] = static_cast<Out>(from[i] + more(i));
+}
+
+template <class Out>
+void write_to(const Plan &plan, const double *bias, std::size_t row, std::size_t rows, std::size_t column,
+              std::size_t count, std::size_t width, const double *sums, Out *out) {
     const Axis &axis = plan.column_axis;
     for (std::size_t r = 0; r < rows; ++r, sums += width) {
         Out *line = out + plan.row_axis.offset(row + r);
-        for (std::size_t c = 0, run; c < count; c += run) {
+        for (std::size_t c = 0, run; c < count; c += run) {  // sums that lie at one stride
             run = std::min(count - c, axis.inner - (column + c) % axis.inner);
-            each(sums + c, line + axis.offset(column + c), run);
+            const double *const from = sums + c;
+            Out *const to = line + axis.offset(column + c);
+            if (bias == nullptr)
+                store(from, run, axis.stride, [](std::size_t) { return -0.0; }, to);  // changes no number
+            else if (plan.left_rows)
+                store(from, run, axis.stride, [of = bias + column + c](std::size_t i) { return of[i]; }, to);
+            else
+                store(from, run, axis.stride, [one = bias[row + r]](std::size_t) { return one; }, to);
         }
     }
 }
@@ -33,7 +47,7 @@ int worthwhile_workers(double products, int threads) {
     return static_cast<int>(std::clamp(products / kProductsPerWorker, 1.0, static_cast<double>(std::max(threads, 1))));
 }
 
-Plan make_plan(const Problem &p, int threads) {
+Plan make_plan(const Problem &p, const Result &result, int threads) {
     const Kernels &set = kernels();
     const bool left_rows = p.left_axis.size <= p.right_axis.size, tables = p.multiplier.segments() > 0;
     const Axis rows = left_rows ? p.left_axis : p.right_axis, columns = left_rows ? p.right_axis : p.left_axis;
@@ -56,6 +70,9 @@ Plan make_plan(const Problem &p, int threads) {
             left_rows ? p.right : p.left,
             rows,
             columns,
+            p.weights == nullptr || left_rows ? nullptr : p.weights->streams(set, true),
+            p.weights == nullptr || !left_rows ? nullptr : p.weights->streams(set, false),
+            result,
             tile_rows,
             tile_columns,
             ceil_div(rows.size, tile_rows),
@@ -71,36 +88,22 @@ Part part(const Plan &plan, std::size_t task) {
             std::min(plan.tile_columns, plan.column_axis.size - column)};
 }
 
-void pack(const Plan &plan, const Operand<float> &operand, const Block &block, float *panel) {
-    const Multiplier &multiplier = plan.problem.multiplier;
+void pack(const Multiplier &multiplier, const Kernels &kernels, const Operand<float> &operand, const Block &block,
+          float *panel) {
     operand.pack(block, panel);
     if (multiplier.rounds_operands())
-        plan.kernels.round_operands(multiplier.rules(), panel,
-                                    round_up(block.depth * block.width, plan.kernels.columns));
+        kernels.round_operands(multiplier.rules(), panel, round_up(block.depth * block.width, kernels.columns));
 }
 
-void write_sums(const Plan &plan, std::size_t row, std::size_t rows, std::size_t column, std::size_t count,
-                std::size_t width, const double *sums, double *out) {
-    const std::size_t stride = plan.column_axis.stride;
-    for_each_run(plan, row, rows, column, count, width, sums, out,
-                 [=](const double *from, double *to, std::size_t run) {
-                     if (stride == 1)
-                         std::copy_n(from, run, to);
-                     else
-                         for (std::size_t i = 0; i < run; ++i) to[i * stride] = from[i];
-                 });
-}
-
-void read_sums(const Plan &plan, std::size_t row, std::size_t rows, std::size_t column, std::size_t count,
-               std::size_t width, double *sums, const double *out) {
-    const std::size_t stride = plan.column_axis.stride;
-    for_each_run(plan, row, rows, column, count, width, sums, out,
-                 [=](double *to, const double *from, std::size_t run) {
-                     if (stride == 1)
-                         std::copy_n(from, run, to);
-                     else
-                         for (std::size_t i = 0; i < run; ++i) to[i] = from[i * stride];
-                 });
+void write_sums(const Plan &plan, std::size_t batch, std::size_t row, std::size_t rows, std::size_t column,
+                std::size_t count, std::size_t width, const double *sums) {
+    const std::size_t first = batch * plan.problem.batch_stride;
+    const Axis &right = plan.left_rows ? plan.column_axis : plan.row_axis;
+    const double *bias = plan.result.bias == nullptr ? nullptr : plan.result.bias + batch * right.size;
+    if (plan.result.rounded != nullptr)
+        write_to(plan, bias, row, rows, column, count, width, sums, plan.result.rounded + first);
+    else
+        write_to(plan, bias, row, rows, column, count, width, sums, plan.result.sums + first);
 }
 
 }  // namespace axsim::floating

@@ -5,6 +5,7 @@
 
 #include "common/arithmetic.h"
 #include "floating/sums.h"
+#include "floating/weights.h"
 
 namespace axsim::floating {
 
@@ -16,6 +17,8 @@ struct Plan {
     bool left_rows;
     const Operand<float> &rows, &columns;
     Axis row_axis, column_axis;
+    const Streams *row_streams, *column_streams;  // those that were made before, or nullptr
+    Result result;
     std::size_t tile_rows, tile_columns, row_tiles, column_tiles;
     int workers;
 
@@ -24,7 +27,7 @@ struct Plan {
     const Side &column_side() const { return problem.multiplier.side(!left_rows); }
 };
 
-Plan make_plan(const Problem &problem, int threads);
+Plan make_plan(const Problem &problem, const Result &result, int threads);
 
 // Workers, up to `threads`, that so many products are worth.
 int worthwhile_workers(double products, int threads);
@@ -37,20 +40,22 @@ struct Part {
 Part part(const Plan &plan, std::size_t task);
 
 // The block as the multiplier takes it: rounded to its format. The panel has room for a multiple of Kernels::columns.
-void pack(const Plan &plan, const Operand<float> &operand, const Block &block, float *panel);
+void pack(const Multiplier &multiplier, const Kernels &kernels, const Operand<float> &operand, const Block &block,
+          float *panel);
 
-// Copies sums[rows][width] to the output, or from it; columns beyond `count` are not there.
-void write_sums(const Plan &plan, std::size_t row, std::size_t rows, std::size_t column, std::size_t count,
-                std::size_t width, const double *sums, double *out);
-void read_sums(const Plan &plan, std::size_t row, std::size_t rows, std::size_t column, std::size_t count,
-               std::size_t width, double *sums, const double *out);
+// The block's rows as RowPanels of streams. `floats` is memory to be reused.
+void split_rows(const Multiplier &multiplier, const Kernels &kernels, bool left, const Operand<float> &operand,
+                const Block &block, std::vector<float> &floats, Streams::Block &to);
+
+// Writes sums[rows][width] where the plan wants its results; columns beyond `count` are not there.
+void write_sums(const Plan &plan, std::size_t batch, std::size_t row, std::size_t rows, std::size_t column,
+                std::size_t count, std::size_t width, const double *sums);
 
 // Memory that a worker keeps between parts.
 struct FormScratch {
     std::vector<float> floats;
-    std::size_t row_stride;  // of row_streams, for one row
-    std::vector<double> row_streams, column_streams;
-    std::vector<Range> row_ranges;
+    std::vector<double> column_streams, sums;
+    Streams::Block rows;
 };
 
 // Memory that a worker keeps between parts.
@@ -62,8 +67,8 @@ struct SegmentScratch {
 };
 
 // One part, all terms.
-void compute_form_part(const Plan &plan, const Part &part, FormScratch &scratch, double *out);
-void compute_segment_part(const Plan &plan, const Part &part, SegmentScratch &scratch, double *out);
+void compute_form_part(const Plan &plan, const Part &part, FormScratch &scratch);
+void compute_segment_part(const Plan &plan, const Part &part, SegmentScratch &scratch);
 
 // segments[s * stride + i] = segment s of the significand of x[i]; of a zero anything.
 void extract_segments(const Multiplier &multiplier, const float *x, std::size_t count, std::size_t stride,

@@ -45,8 +45,8 @@ class Pieces {
         std::fill(std::copy_n(x, count, operand), operand + padded, 0.0F);
         if (multiplier_.rounds_operands()) kernels_.round_operands(multiplier_.rules(), operand, padded);
         Range range;
-        kernels_.split_columns(multiplier_.side(left), multiplier_.rules(), operand, padded / kernels_.columns,
-                               streams_[side].data(), range);
+        kernels_.split_columns(multiplier_.side(left), multiplier_.rules(), operand, kernels_.columns,
+                               padded / kernels_.columns, streams_[side].data(), range);
         if (multiplier_.segments() > 0) extract_segments(multiplier_, operand, padded, kPiece, segments_[side].data());
     }
 

@@ -13,8 +13,9 @@ void pack_columns(const Plan &plan, const Part &part, std::size_t k, SegmentScra
     const std::size_t width = scratch.columns.size();
     const Multiplier &multiplier = plan.problem.multiplier;
     scratch.column_range = Range{};
-    pack(plan, plan.columns, {part.batch, part.column, part.columns, k, 1, width}, scratch.columns.data());
-    plan.kernels.split_columns(plan.column_side(), multiplier.rules(), scratch.columns.data(),
+    pack(multiplier, plan.kernels, plan.columns, {part.batch, part.column, part.columns, k, 1, width},
+         scratch.columns.data());
+    plan.kernels.split_columns(plan.column_side(), multiplier.rules(), scratch.columns.data(), plan.kernels.columns,
                                width / plan.kernels.columns, scratch.column_weights.data(), scratch.column_range);
     extract_segments(multiplier, scratch.columns.data(), width, width, scratch.column_segments.data());
 }
@@ -56,7 +57,7 @@ void extract_segments(const Multiplier &multiplier, const float *x, std::size_t 
     }
 }
 
-void compute_segment_part(const Plan &plan, const Part &part, SegmentScratch &scratch, double *out) {
+void compute_segment_part(const Plan &plan, const Part &part, SegmentScratch &scratch) {
     const Multiplier &multiplier = plan.problem.multiplier;
     const std::size_t width = round_up(part.columns, plan.kernels.columns);
     scratch.rows.resize(round_up(part.rows, plan.kernels.columns));
@@ -69,13 +70,14 @@ void compute_segment_part(const Plan &plan, const Part &part, SegmentScratch &sc
     for (std::size_t k = 0; k < plan.problem.depth; ++k) {
         Range all_rows;
         pack_columns(plan, part, k, scratch);
-        pack(plan, plan.rows, {part.batch, part.row, part.rows, k, 1, part.rows}, scratch.rows.data());
-        plan.kernels.split_row(plan.row_side(), multiplier.rules(), scratch.rows.data(), part.rows,
+        pack(multiplier, plan.kernels, plan.rows, {part.batch, part.row, part.rows, k, 1, part.rows},
+             scratch.rows.data());
+        plan.kernels.split_row(plan.row_side(), multiplier.rules(), scratch.rows.data(), 1, part.rows,
                                scratch.row_weights.data(), all_rows);
         for (std::size_t row = 0; row < part.rows; ++row)
             add_row(plan, scratch.rows[row], scratch.row_weights[row], scratch, &scratch.sums[row * width]);
     }
-    write_sums(plan, part.row, part.rows, part.column, part.columns, width, scratch.sums.data(), out);
+    write_sums(plan, part.batch, part.row, part.rows, part.column, part.columns, width, scratch.sums.data());
 }
 
 }  // namespace axsim::floating

@@ -7,23 +7,18 @@
 
 namespace axsim::floating {
 
-void compute(const Problem &problem, double *out, int threads) {
+void compute(const Problem &problem, const Result &result, int threads) {
     if (problem.empty()) return;
-    if (problem.depth == 0) {
-        std::fill(out, out + problem.size(), 0.0);
-        return;
-    }
-    const Plan plan = make_plan(problem, threads);
+    const Plan plan = make_plan(problem, result, threads);
     parallel_for(plan.tiles(), plan.workers, [&](const Next &next) {
         FormScratch forms;
         SegmentScratch segments;
         for (std::size_t task; next(task);) {
             const Part piece = part(plan, task);
-            double *to = out + piece.batch * problem.batch_stride;
             if (problem.multiplier.segments() > 0)
-                compute_segment_part(plan, piece, segments, to);
+                compute_segment_part(plan, piece, segments);
             else
-                compute_form_part(plan, piece, forms, to);
+                compute_form_part(plan, piece, forms);
         }
     });
 }

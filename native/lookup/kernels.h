@@ -19,8 +19,9 @@ using FixedPanel = PanelOf<std::uint16_t>;  // the numbers of columns
 
 constexpr std::size_t kPlainLanes = 8;  // fixed operands side by side, for 32-bit entries
 
-// A kernel for many lanes at once. sums is [stream.rows][lanes]. Takes lanes [lane, lane + count), count <= lanes;
-// other sums are garbage. `running` has room for stream.rows * lanes / 3 numbers; both lie at multiples of 64 bytes.
+// A kernel for many lanes at once. sums is [stream.rows][lanes], or where `apart` is not 0, which the kernel must know,
+// [lanes][apart], apart >= stream.rows. Takes lanes [lane, lane + count), count <= lanes; other sums are garbage.
+// `running` has room for stream.rows * lanes / 3 numbers; both lie at multiples of 64 bytes.
 template <class Entry>
 struct WideKernel {
     std::size_t lanes;
@@ -28,8 +29,9 @@ struct WideKernel {
     // to measurements on 3 GHz cores. Only their ratio matters.
     double per_term, per_row, per_lane, per_column;
     std::size_t row_step;  // rows that take as long as one
+    bool knows_apart;
     void (*run)(const Entry *entries, const Panel &stream, const FixedPanel &fixed, std::size_t lane, std::size_t count,
-                std::uint64_t *running, std::uint32_t *sums);
+                std::uint64_t *running, std::uint32_t *sums, std::size_t apart);
 
     // Nanoseconds per term.
     AXSIM_INLINE double cost(std::size_t rows, std::size_t count) const {

@@ -11,9 +11,11 @@
 // For 64 look-ups there are 12 instructions: 4 permutes, 4 additions and 2 products that stand for shifts, a mask
 // and its complement; and 4 loads. On an AMD processor with 64-byte registers (Zen 4 or 5, family "EPYC", measured in
 // processor time) they take 2.3 ns, where published instruction timings say 5.75 cycles. The interleaved columns of
-// packed.h take 0.58 ns for 24 look-ups of a row there, so 1.5 ns for 64, but 360 ns to prepare 24 lanes of a term. So
-// permutes are three times as fast for 128 rows and win below some 1100; longer streams do not come here. On Intel's
-// processors, whose one port that permutes takes two cycles for each, all this is estimated: nobody has measured it.
+// packed.h take 0.66 ns for 24 look-ups of a row there, so 1.8 ns for 64, but 360 ns to prepare 24 lanes of a term. So
+// permutes are three times as fast for 128 rows and win below some 1250 (both kernels in turn, 480 lanes of 1024 terms:
+// equal at 1280 rows, permutes 2 to 4 % ahead at 1024, behind by 7 % at 1536); longer streams do not come here. On
+// Intel's processors, whose one port that permutes takes two cycles for each, all this is estimated: nobody has
+// measured it.
 //
 // Four terms' bytes could also be averaged, (x + y + 1) >> 1, before they are added up as 16-bit numbers, with sums
 // modulo 256 to make good the rounding: one instruction less, but 2.5 loads and 2 stores more.
@@ -31,7 +33,7 @@ namespace {
 constexpr double kLookups64 = 2.27, kLookups64Intel = 3.5;
 constexpr double kColumn = 2.4;                                     // to load a column
 constexpr double kArrange = 0.05;                                   // to arrange one operand
-constexpr double kWide[2] = {360, 0.58}, kNarrow[2] = {170, 0.36};  // the interleaved kernels there, a term and a row
+constexpr double kWide[2] = {360, 0.66}, kNarrow[2] = {170, 0.36};  // the interleaved kernels there, a term and a row
 constexpr std::size_t kMostBlocks = 4;      // registers of rows that share a loaded column: four sums of each
 constexpr std::size_t kChunk = 128;         // terms arranged at a time: 32 KiB, half of an L1 cache or more
 constexpr std::size_t kBytes = 64;          // rows in a register
@@ -130,10 +132,10 @@ void add_chunk(const std::uint16_t *entries, const std::uint8_t *operands, const
     }
 }
 
-// sums[row][lane] of Blocks * 64 rows, or as many as there are, from row `row`.
+// The sums of Blocks * 64 rows, or as many as there are, from row `row`.
 template <std::size_t Blocks>
 void add_rows(const std::uint16_t *entries, const Panel &stream, const FixedPanel &fixed, std::size_t row,
-              std::size_t lane, std::size_t count, std::uint32_t *sums) {
+              std::size_t lane, std::size_t count, std::uint32_t *sums, std::size_t apart) {
     constexpr std::size_t kRows = Blocks * kBytes;
     alignas(64) std::uint8_t operands[kChunk * kRows];
     alignas(64) std::uint32_t lane_sums[kLanes * kRows];
@@ -145,19 +147,24 @@ void add_rows(const std::uint16_t *entries, const Panel &stream, const FixedPane
             add_chunk<Blocks>(entries, operands, fixed, lane + j, k, terms, lane_sums + j * kRows);
     }
     const std::size_t rows = stream.rows - row < kRows ? stream.rows - row : kRows;
-    for (std::size_t j = 0; j < count; ++j)
-        for (std::size_t r = 0; r < rows; ++r) sums[(row + r) * kLanes + j] = lane_sums[j * kRows + r];
+    for (std::size_t j = 0; j < count; ++j) {
+        const std::uint32_t *const from = lane_sums + j * kRows;
+        if (apart != 0)
+            __builtin_memcpy(sums + j * apart + row, from, rows * sizeof *from);
+        else
+            for (std::size_t r = 0; r < rows; ++r) sums[(row + r) * kLanes + j] = from[r];
+    }
 }
 
 void permuted(const std::uint16_t *entries, const Panel &stream, const FixedPanel &fixed, std::size_t lane,
-              std::size_t count, std::uint64_t *, std::uint32_t *sums) {
+              std::size_t count, std::uint64_t *, std::uint32_t *sums, std::size_t apart) {
     for (std::size_t row = 0; row < stream.rows; row += kMostBlocks * kBytes) {
         const std::size_t left = stream.rows - row;
         const auto add = left > 3 * kBytes   ? add_rows<4>
                          : left > 2 * kBytes ? add_rows<3>
                          : left > kBytes     ? add_rows<2>
                                              : add_rows<1>;
-        add(entries, stream, fixed, row, lane, count, sums);
+        add(entries, stream, fixed, row, lane, count, sums, apart);
     }
 }
 
@@ -170,7 +177,7 @@ KernelSet vbmi_set() {
     set.small.wide.per_row = kWide[1];
     set.small.narrow.per_term = kNarrow[0];
     set.small.narrow.per_row = kNarrow[1];
-    set.small.brief = {kLanes, 0, kArrange, lookups64 / kBytes, kColumn, kBytes, permuted};
+    set.small.brief = {kLanes, 0, kArrange, lookups64 / kBytes, kColumn, kBytes, true, permuted};
     return set;
 }
 

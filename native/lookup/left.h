@@ -2,7 +2,6 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <stdexcept>
 #include <vector>
 
 #include "lookup/plan.h"
@@ -10,13 +9,6 @@
 #include "lookup/weights.h"
 
 namespace axsim {
-
-// An operand's value as an index: its magnitude, bit 8 its sign.
-inline std::uint16_t index_of(std::uint8_t value) { return value; }
-inline std::uint16_t index_of(std::int16_t value) {
-    if (value < -255 || value > 255) throw std::invalid_argument("a signed operand is not in -255 to 255");
-    return static_cast<std::uint16_t>(value < 0 ? 256 - value : value);
-}
 
 // Runs of `run` elements, to be followed each by what else the passes of a product need of it: out[outer][pass][run].
 template <class T>
@@ -42,20 +34,12 @@ std::vector<std::uint16_t> numbered(const Columns &columns, const T *values, std
     return numbers;
 }
 
-// What a table takes on its left: bytes, or signed operands.
-template <class T>
-void require_left(const Table &table) {
-    if (table.is_signed(true) != (sizeof(T) == 2))
-        throw std::invalid_argument("left operands are int16 where the table takes signed ones, else bytes");
-}
-
 // Calls use(problem) with the product of a, `rows` x depth, and the weights' one matrix; row_stride etc. are the
 // output's.
 template <class T, class Use>
-auto with_rows(const Weights &weights, const T *a, std::size_t rows, const Use &use) {
-    require_left<T>(weights.table());
+auto with_rows(const LookupWeights &weights, const T *a, std::size_t rows, const Use &use) {
     const Table &table = weights.table();
-    const std::size_t depth = weights.depth(), columns = weights.rows();
+    const std::size_t depth = weights.right().depth, columns = weights.right().rows;
     const std::int64_t only = 0;
     const auto product = [&](const Side &left, const Side &right) {
         return use(Lookups{table, left, right, Axis{rows, rows > 0 ? rows : 1, 0, columns},
@@ -80,10 +64,9 @@ auto with_rows(const Weights &weights, const T *a, std::size_t rows, const Use &
 
 // Calls use(problem) with the product of the patches of x and the weights' matrices, one for each group.
 template <class T, class Use>
-auto with_patches(const Weights &weights, const T *x, const ConvShape &shape, T outside, const Use &use) {
-    require_left<T>(weights.table());
+auto with_patches(const LookupWeights &weights, const T *x, const ConvShape &shape, T outside, const Use &use) {
     const Table &table = weights.table();
-    const std::size_t filters = weights.rows(), groups = weights.groups(), pixels = shape.pixels();
+    const std::size_t filters = weights.right().rows, groups = weights.right().groups, pixels = shape.pixels();
     const std::size_t run = shape.group_channels * shape.height * shape.width, rows = shape.images * pixels;
     const auto passed = [&](std::size_t passes) {
         ConvShape all = shape;

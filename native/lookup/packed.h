@@ -85,7 +85,7 @@ inline std::size_t group_terms(const Panel &stream, std::size_t k) {
 }
 
 inline void plain_wide(const std::int32_t *entries, const Panel &stream, const FixedPanel &fixed, std::size_t lane,
-                       std::size_t count, std::uint64_t *, std::uint32_t *sums) {
+                       std::size_t count, std::uint64_t *, std::uint32_t *sums, std::size_t) {
     using Row = Vector<std::uint32_t, kPlainLanes>::type;
     alignas(64) std::int32_t interleaved[Panel::kGroup * kSide * kPlainLanes];
     for (std::size_t i = 0; i < stream.rows * kPlainLanes; ++i) sums[i] = 0;
@@ -261,7 +261,7 @@ void empty(typename Fields<Numbers>::Row *fields, std::size_t rows, std::uint32_
 
 template <std::size_t Numbers>
 void packed_wide(const std::uint16_t *entries, const Panel &stream, const FixedPanel &fixed, std::size_t lane,
-                 std::size_t count, std::uint64_t *running, std::uint32_t *sums) {
+                 std::size_t count, std::uint64_t *running, std::uint32_t *sums, std::size_t) {
     using Layout = Fields<Numbers>;
     using Row = typename Layout::Row;
     constexpr std::size_t kLanes = Layout::kLanes, kVectors = Layout::kVectors;
@@ -308,11 +308,12 @@ struct Cost {  // as WideKernel has it
 };
 
 constexpr KernelSet kernel_set(const char *name, Cost wide = {460, 0.7}, Cost narrow = {230, 0.45}) {
-    constexpr WideKernel<std::int32_t> plain{kPlainLanes, 130, 0.6, 0, 0, 1, plain_wide};
-    const WideKernel<std::uint16_t> small{24, wide.per_term, wide.per_row, 0, 0, 1, packed_wide<8>};
-    return {name,
-            {small, {12, narrow.per_term, narrow.per_row, 0, 0, 1, packed_wide<4>}, small, single<std::uint16_t>},
-            {plain, plain, plain, single<std::int32_t>}};
+    constexpr WideKernel<std::int32_t> plain{kPlainLanes, 130, 0.6, 0, 0, 1, false, plain_wide};
+    const WideKernel<std::uint16_t> small{24, wide.per_term, wide.per_row, 0, 0, 1, false, packed_wide<8>};
+    return {
+        name,
+        {small, {12, narrow.per_term, narrow.per_row, 0, 0, 1, false, packed_wide<4>}, small, single<std::uint16_t>},
+        {plain, plain, plain, single<std::int32_t>}};
 }
 
 }  // namespace

@@ -53,11 +53,17 @@ class Turns {
     std::vector<std::atomic<std::uint8_t>> states_;
 };
 
+// Where a kernel's sums lie: of a row and a lane at numbers[row * row_step + lane * lane_step].
+struct Found {
+    const std::uint32_t *numbers;
+    std::size_t row_step, lane_step;
+};
+
 // Writes the sums of one group of lanes, or adds them, each with its lane's correction. A 32-bit sum is the true one,
 // unsigned for narrow entries, so the conversion to Out is all that can wrap.
 template <class Entry, bool kFirst, class Out>
-void write(const std::uint32_t *sums, std::size_t width, const Axis &stream, std::size_t row, std::size_t rows,
-           const Axis &fixed, std::size_t lane, std::size_t count, const std::int64_t *corrections, Out *out) {
+void write(const Found &sums, const Axis &stream, std::size_t row, std::size_t rows, const Axis &fixed,
+           std::size_t lane, std::size_t count, const std::int64_t *corrections, Out *out) {
     using Sum = std::conditional_t<std::is_signed_v<Entry>, std::int32_t, std::uint32_t>;
     using Wrapping = std::make_unsigned_t<Out>;
     const auto put = [corrections](Out &to, std::uint32_t sum, std::size_t j) {
@@ -78,16 +84,21 @@ void write(const std::uint32_t *sums, std::size_t width, const Axis &stream, std
             constexpr std::size_t kBlock = 16;
             for (; r < end; to += kBlock) {
                 const std::size_t block = std::min(kBlock, end - r);
-                for (std::size_t j = 0; j < count; ++j)
-                    for (std::size_t i = 0; i < block; ++i) put(to[columns[j] + i], sums[(r + i) * width + j], j);
+                for (std::size_t j = 0; j < count; ++j) {
+                    const std::uint32_t *const from = sums.numbers + r * sums.row_step + j * sums.lane_step;
+                    if (sums.row_step == 1)
+                        for (std::size_t i = 0; i < block; ++i) put(to[columns[j] + i], from[i], j);
+                    else
+                        for (std::size_t i = 0; i < block; ++i) put(to[columns[j] + i], from[i * sums.row_step], j);
+                }
                 r += block;
             }
         } else if (neighbours) {
             for (to += columns[0]; r < end; ++r, to += stream.stride)
-                for (std::size_t j = 0; j < count; ++j) put(to[j], sums[r * width + j], j);
+                for (std::size_t j = 0; j < count; ++j) put(to[j], sums.numbers[r * sums.row_step + j], j);
         } else {
             for (; r < end; ++r, to += stream.stride)
-                for (std::size_t j = 0; j < count; ++j) put(to[columns[j]], sums[r * width + j], j);
+                for (std::size_t j = 0; j < count; ++j) put(to[columns[j]], sums.numbers[r * sums.row_step + j], j);
         }
     }
 }
@@ -130,6 +141,7 @@ Tile take_tile(const TilePlan &plan, std::size_t tile, TileScratch &scratch) {
 void add_offsets(const Columns &columns, const FixedPanel &fixed, std::vector<std::int64_t> &sums) {
     const std::int64_t *const offsets = columns.offsets();
     sums.assign(fixed.rows, 0);
+    if (columns.plain()) return;
     for (std::size_t k = 0; k < fixed.depth; k += FixedPanel::kGroup) {
         const std::size_t terms = std::min(FixedPanel::kGroup, fixed.depth - k);
         const std::uint16_t *column = fixed.at(0, k);
@@ -138,22 +150,25 @@ void add_offsets(const Columns &columns, const FixedPanel &fixed, std::vector<st
     }
 }
 
-// Calls use(sums, their width, first lane, number of lanes) for the sums of a tile, some lanes at a time.
+// Calls use(sums, first lane, number of lanes) for the sums of a tile, some lanes at a time. They lie lane by lane only
+// where the output does, too.
 template <class Entry, class Use>
 void sum_tile(const TilePlan &plan, const Tile &tile, TileScratch &scratch, const Use &use) {
     const Entry *entries = plan.columns.entries<Entry>();
     const Kernel<Entry> &kernel = kernels().of<Entry>();
     auto *const sums = scratch.sums.of(tile.rows * kernel.wide.lanes);
+    const bool lane_by_lane = plan.stream_axis.stride == 1;
     auto *const running = scratch.running.of(tile.rows * kernel.wide.lanes / 3);
     add_offsets(plan.columns, tile.fixed, scratch.corrections);
     for (std::size_t lane = 0; lane < tile.lanes;) {
         const WideKernel<Entry> *wide = choose(kernel, tile.rows, tile.lanes - lane);
         const std::size_t width = wide ? wide->lanes : 1, count = std::min(width, tile.lanes - lane);
+        const bool apart = wide && wide->knows_apart && lane_by_lane;
         if (wide)
-            wide->run(entries, tile.stream, tile.fixed, lane, count, running, sums);
+            wide->run(entries, tile.stream, tile.fixed, lane, count, running, sums, apart ? tile.rows : 0);
         else
             kernel.single(entries, tile.stream, tile.fixed, lane, sums);
-        use(sums, width, lane, count);
+        use(apart ? Found{sums, 1, tile.rows} : Found{sums, width, 1}, lane, count);
         lane += count;
     }
 }
@@ -165,16 +180,14 @@ Schedule compute_tiles(const Lookups &problem, const TilePlan &plan, Out *out) {
         TileScratch scratch;
         for (std::size_t task; next(task);) {
             const Tile tile = take_tile(plan, task, scratch);
-            sum_tile<Entry>(plan, tile, scratch,
-                            [&](const std::uint32_t *sums, std::size_t width, std::size_t lane, std::size_t count) {
-                                turns.take(tile.batch_rows, tile.lane + lane, [&](bool first) {
-                                    (first ? write<Entry, true, Out>
-                                           : write<Entry, false, Out>)(sums, width, plan.stream_axis, tile.row,
-                                                                       tile.rows, plan.fixed_axis, tile.lane + lane,
-                                                                       count, scratch.corrections.data() + lane,
-                                                                       out + tile.batch * problem.batch_stride);
-                                });
-                            });
+            sum_tile<Entry>(plan, tile, scratch, [&](const Found &sums, std::size_t lane, std::size_t count) {
+                turns.take(tile.batch_rows, tile.lane + lane, [&](bool first) {
+                    (first ? write<Entry, true, Out>
+                           : write<Entry, false, Out>)(sums, plan.stream_axis, tile.row, tile.rows, plan.fixed_axis,
+                                                       tile.lane + lane, count, scratch.corrections.data() + lane,
+                                                       out + tile.batch * problem.batch_stride);
+                });
+            });
         }
     });
     return plan.schedule;
@@ -186,7 +199,7 @@ class Finish {
     Finish(const Lookups &problem, const TilePlan &plan, const Scaling &scaling, float *out)
         : problem_(problem), plan_(plan), scaling_(scaling), out_(out), kernels_(quantise_kernels().lines) {}
 
-    void operator()(const Tile &tile, const std::uint32_t *sums, std::size_t width, std::size_t lane, std::size_t count,
+    void operator()(const Tile &tile, const Found &sums, std::size_t lane, std::size_t count,
                     const std::int64_t *offsets) {
         double corrections[kMostWidth];
         std::copy_n(offsets, count, corrections);
@@ -196,23 +209,32 @@ class Finish {
             for (std::size_t j = 0; j < count; ++j)
                 for (std::size_t r = 0, end; r < tile.rows; r = end) {
                     end = std::min(tile.rows, r + stream.inner - (tile.row + r) % stream.inner);
-                    for (std::size_t i = r; i < end; ++i) line_[i - r] = static_cast<std::int32_t>(sums[i * width + j]);
-                    put(tile.batch, tile.row + r, end - r, tile.lane + lane + j, 1, corrections + j);
+                    const std::uint32_t *const from = sums.numbers + r * sums.row_step + j * sums.lane_step;
+                    put(line(from, sums.row_step, end - r), tile.batch, tile.row + r, end - r, tile.lane + lane + j, 1,
+                        corrections + j);
                 }
             return;
         }
         for (std::size_t r = 0; r < tile.rows; ++r)
             for (std::size_t j = 0, end; j < count; j = end) {
                 end = std::min(count, j + fixed.inner - (tile.lane + lane + j) % fixed.inner);
-                for (std::size_t i = j; i < end; ++i) line_[i - j] = static_cast<std::int32_t>(sums[r * width + i]);
-                put(tile.batch, tile.row + r, 1, tile.lane + lane + j, end - j, corrections + j);
+                const std::uint32_t *const from = sums.numbers + r * sums.row_step + j * sums.lane_step;
+                put(line(from, sums.lane_step, end - j), tile.batch, tile.row + r, 1, tile.lane + lane + j, end - j,
+                    corrections + j);
             }
     }
 
   private:
-    // line_ holds the sums of `rows` rows of the stream or of `lanes` lanes, the other being 1.
-    void put(std::size_t batch, std::size_t row, std::size_t rows, std::size_t lane, std::size_t lanes,
-             const double *corrections) {
+    // Sums that lie `step` apart, as neighbours.
+    const std::int32_t *line(const std::uint32_t *from, std::size_t step, std::size_t count) {
+        if (step == 1) return reinterpret_cast<const std::int32_t *>(from);
+        for (std::size_t i = 0; i < count; ++i) line_[i] = static_cast<std::int32_t>(from[i * step]);
+        return line_.data();
+    }
+
+    // Of `rows` rows of the stream or of `lanes` lanes, the other being 1.
+    void put(const std::int32_t *sums, std::size_t batch, std::size_t row, std::size_t rows, std::size_t lane,
+             std::size_t lanes, const double *corrections) {
         const bool fixed_left = plan_.fixed_left;
         const std::size_t left = fixed_left ? lane : row, right = fixed_left ? row : lane;
         const std::size_t lefts = fixed_left ? lanes : rows, rights = fixed_left ? rows : lanes;
@@ -222,7 +244,7 @@ class Finish {
         const double *left_sums = scaling_.left == nullptr
                                       ? nullptr
                                       : scaling_.left + batch * scaling_.left_batch + scaling_.left_axis.offset(left);
-        const Line line{line_.data(),
+        const Line line{sums,
                         scaling_.left_scale,
                         scaling_.right_scale + channel,
                         scaling_.zero + channel,
@@ -252,10 +274,9 @@ Schedule scale_tiles(const Lookups &problem, const TilePlan &plan, const Scaling
         Finish finish(problem, plan, scaling, out);
         for (std::size_t task; next(task);) {
             const Tile tile = take_tile(plan, task, scratch);
-            sum_tile<Entry>(plan, tile, scratch,
-                            [&](const std::uint32_t *sums, std::size_t width, std::size_t lane, std::size_t count) {
-                                finish(tile, sums, width, lane, count, scratch.corrections.data() + lane);
-                            });
+            sum_tile<Entry>(plan, tile, scratch, [&](const Found &sums, std::size_t lane, std::size_t count) {
+                finish(tile, sums, lane, count, scratch.corrections.data() + lane);
+            });
         }
     });
     return plan.schedule;

@@ -32,6 +32,7 @@ Columns::Columns(bool fixed_signed, bool stream_signed, const Value &value)
     }
     lay_out(products);
     for (std::size_t f = 0; f < values_; ++f) offsets_[f] += beside[f];
+    plain_ = std::all_of(offsets_.begin(), offsets_.end(), [](std::int64_t offset) { return offset == 0; });
 }
 
 void Columns::lay_out(const std::vector<std::int32_t> &products) {

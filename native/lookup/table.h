@@ -41,6 +41,8 @@ class Columns {
     // The largest number of entries whose sum a 32-bit accumulator holds (unsigned if narrow, else signed).
     std::size_t safe_depth() const { return safe_depth_; }
     const std::int64_t *offsets() const { return offsets_.data(); }
+    // Whether all offsets are 0, as of unsigned circuits, where each value has a product of 0.
+    bool plain() const { return plain_; }
 
     template <class Entry>
     const Entry *entries() const;  // [column][kSide]
@@ -56,6 +58,7 @@ class Columns {
     std::vector<std::int32_t> wide_;
     std::vector<std::int64_t> offsets_;
     std::size_t safe_depth_ = 0;
+    bool plain_ = false;
 };
 
 template <>

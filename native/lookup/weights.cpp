@@ -1,70 +1,110 @@
 #include "lookup/weights.h"
 
+#include <algorithm>
+#include <memory>
 #include <utility>
+#include <variant>
+
+#include "lookup/depthwise.h"
+#include "lookup/left.h"
 
 namespace axsim {
 
-Weights::Weights(const Table &table, std::vector<std::uint16_t> values, std::size_t groups, std::size_t rows,
-                 std::size_t depth, std::size_t row_stride, std::size_t k_stride)
-    : table_(table),
-      values_(std::move(values)),
-      groups_(groups),
-      rows_(rows),
-      depth_(depth),
-      row_stride_(row_stride),
-      k_stride_(k_stride),
-      slots_(std::make_unique<Slots>()) {}
+LookupWeights::LookupWeights(const Table &table, RightMatrices right)
+    : Weights(std::move(right), table.is_signed(true)), table_(table) {
+    if (table.is_signed(false) != this->right().is_signed)
+        throw std::invalid_argument("w is int16 where the table takes signed right operands, else uint8");
+}
 
-Weights::Slots::~Slots() {
-    delete fixed.load();
-    delete stream.load();
+LookupWeights::~LookupWeights() {
+    delete fixed_.load();
+    delete stream_.load();
 }
 
 template <class T, class Element>
-const Operand<T> &Weights::packed(Slot<T> &slot, std::size_t passes, const Element &element) const {
+const Operand<T> &LookupWeights::packed(Slot<T> &slot, std::size_t passes, const Element &element) const {
     if (const PackedOperand<T> *made = slot.load(std::memory_order_acquire)) return *made;
-    const std::size_t matrix = rows_ * depth_;
-    std::vector<T> all(groups_ * passes * matrix);  // [group][pass][k][row]
+    const RightMatrices &w = right();
+    std::vector<T> all(w.groups * passes * w.size());  // [group][pass][k][row]
     T *to = all.data();
-    for (std::size_t group = 0; group < groups_; ++group)
+    for (std::size_t group = 0; group < w.groups; ++group)
         for (std::size_t pass = 0; pass < passes; ++pass)
-            for (std::size_t k = 0; k < depth_; ++k)
-                for (std::size_t row = 0; row < rows_; ++row)
-                    *to++ = element(values_[group * matrix + row * row_stride_ + k * k_stride_], pass);
-    std::vector<std::int64_t> each(groups_);
-    for (std::size_t group = 0; group < groups_; ++group) each[group] = static_cast<std::int64_t>(group);
-    const MatrixOperand<T> operand(all.data(), each.data(), passes * matrix, 1, rows_);
-    auto mine = std::make_unique<PackedOperand<T>>(operand, groups_, rows_, passes * depth_);
+            for (std::size_t k = 0; k < w.depth; ++k)
+                for (std::size_t row = 0; row < w.rows; ++row)
+                    *to++ = element(w.indices[group * w.size() + row * w.row_stride + k * w.k_stride], pass);
+    std::vector<std::int64_t> each(w.groups);
+    for (std::size_t group = 0; group < w.groups; ++group) each[group] = static_cast<std::int64_t>(group);
+    const MatrixOperand<T> operand(all.data(), each.data(), passes * w.size(), 1, w.rows);
+    auto mine = std::make_unique<PackedOperand<T>>(operand, w.groups, w.rows, passes * w.depth);
     const PackedOperand<T> *before = nullptr;
     if (slot.compare_exchange_strong(before, mine.get(), std::memory_order_acq_rel)) return *mine.release();
     return *before;  // another thread was faster
 }
 
-const Operand<std::uint16_t> &Weights::fixed() const {
+const Operand<std::uint16_t> &LookupWeights::fixed() const {
     const Columns &columns = table_.columns(false);
-    return packed<std::uint16_t>(slots_->fixed, columns.passes(),
-                                 [&](std::uint16_t value, std::size_t pass) { return columns.column(value, pass); });
+    return packed<std::uint16_t>(fixed_, columns.passes(),
+                                 [&](std::uint16_t index, std::size_t pass) { return columns.column(index, pass); });
 }
 
-const Operand<std::uint8_t> &Weights::stream() const {
-    return packed<std::uint8_t>(
-        slots_->stream, table_.columns(true).passes(), [&](std::uint16_t value, std::size_t pass) {
-            const bool negative = value >= kSide;
-            return static_cast<std::uint8_t>(negative == (pass == 1) || table_.columns(true).passes() == 1 ? value : 0);
-        });
+const Operand<std::uint8_t> &LookupWeights::stream() const {
+    const std::size_t passes = table_.columns(true).passes();
+    return packed<std::uint8_t>(stream_, passes, [&](std::uint16_t index, std::size_t pass) {
+        return static_cast<std::uint8_t>(passes == 1 || (index >= kSide) == (pass == 1) ? index : 0);
+    });
 }
 
-double Weights::sum(std::size_t group, std::size_t row, bool bytes_are_signed) const {
-    const std::uint16_t *const from = values_.data() + group * rows_ * depth_ + row * row_stride_;
-    std::int64_t sum = 0;
-    for (std::size_t k = 0; k < depth_; ++k) {
-        const auto value = static_cast<std::int64_t>(from[k * k_stride_]);
-        if (table_.is_signed(false))
-            sum += value >= 256 ? 256 - value : value;
-        else
-            sum += bytes_are_signed && value >= 128 ? value - 256 : value;
-    }
-    return static_cast<double>(sum);
+namespace {
+
+Schedule compute_to(const Lookups &problem, const To &to, int threads) {
+    return std::visit(
+        [&](const auto &into) {
+            if constexpr (std::is_same_v<std::decay_t<decltype(into)>, ScaledTo>)
+                return compute(problem, into.scaling, into.out, threads);
+            else
+                return compute(problem, into, threads);
+        },
+        to);
+}
+
+Schedule depthwise_to(const LookupWeights &w, const ConvShape &shape, const std::uint8_t *x, std::uint8_t outside,
+                      const To &to, int threads) {
+    const std::size_t filters = w.right().channels(), each = w.right().rows, pixels = shape.pixels();
+    const auto sum = [&](auto *sums) {
+        return compute_depthwise(w.table(), shape, x, w.right().indices.data(), filters, outside, sums, threads);
+    };
+    return std::visit(
+        [&](const auto &into) {
+            if constexpr (std::is_same_v<std::decay_t<decltype(into)>, ScaledTo>) {
+                std::vector<std::int32_t> sums(shape.images * filters * pixels);
+                const Schedule used = sum(sums.data());
+                const Layout layout{Axis{shape.images * pixels, std::max<std::size_t>(pixels, 1), filters * pixels, 1},
+                                    Axis{each, std::max<std::size_t>(each, 1), 0, pixels}, w.right().groups,
+                                    each * pixels};
+                scale_sums(sums.data(), layout, into.scaling, into.out, threads);
+                return used;
+            } else {
+                return sum(into);
+            }
+        },
+        to);
+}
+
+}  // namespace
+
+Schedule LookupWeights::multiply(const LeftNumbers &a, std::size_t rows, const To &to, int threads) const {
+    const auto use = [&](const Lookups &problem) { return compute_to(problem, to, threads); };
+    return takes_signed() ? with_rows(*this, a.numbers, rows, use) : with_rows(*this, a.bytes, rows, use);
+}
+
+Schedule LookupWeights::convolve(const LeftNumbers &x, const ConvShape &shape, int outside, const To &to,
+                                 int threads) const {
+    const auto use = [&](const Lookups &problem) { return compute_to(problem, to, threads); };
+    if (takes_signed()) return with_patches(*this, x.numbers, shape, static_cast<std::int16_t>(outside), use);
+    const auto byte = static_cast<std::uint8_t>(outside);
+    if (fits_depthwise(table_, shape, right().channels()))
+        return depthwise_to(*this, shape, x.bytes, byte, to, threads);
+    return with_patches(*this, x.bytes, shape, byte, use);
 }
 
 }  // namespace axsim

@@ -43,8 +43,8 @@ void for_each_piece(std::size_t lines, std::size_t length, int threads, const Ru
 }
 
 // Adds `count` lines of bytes, `length` apart, to the sums of `columns` columns.
-template <class Byte>
-void add_lines(const Byte *lines, std::size_t count, std::size_t length, std::size_t columns, double *sums) {
+template <class Byte, class Sum>
+void add_lines(const Byte *lines, std::size_t count, std::size_t length, std::size_t columns, Sum *sums) {
     constexpr std::size_t kColumns = 64, kLines = 1U << 16;  // sums of so many lines fit 32 bits
     for (std::size_t c = 0; c < columns; c += kColumns) {
         const std::size_t width = std::min(kColumns, columns - c);
@@ -94,39 +94,70 @@ void sum_bytes(const Byte *q, std::size_t outer, std::size_t count, std::size_t 
     });
 }
 
-// Adds the pixels of `plane` under each window: those that kernel position (ky, kx) meets.
-void add_pixels(const ConvShape &s, const double *plane, std::size_t ky, std::size_t kx, double outside, double *sums) {
-    const std::size_t shift = kx * s.dilation_x;     // column ox * stride_x + shift - pad_left of the image
-    const auto first_at = [&](std::size_t column) {  // the first ox at or beyond a column of the padded image
-        return column <= shift ? 0 : std::min(ceil_div(column - shift, s.stride_x), s.out_width);
-    };
+// Adds numbers that lie `step` apart.
+template <class Sum>
+void add_line(const Sum *from, std::size_t step, std::size_t count, Sum *to) {
+    if (step == 1)
+        for (std::size_t i = 0; i < count; ++i) to[i] += from[i];
+    else
+        for (std::size_t i = 0; i < count; ++i) to[i] += from[i * step];
+}
+
+// The sums of a plane's pixels under each window: of its columns first, and of those columns then. `columns` is memory
+// for them, the padded image's.
+template <class Sum>
+void add_windows(const ConvShape &s, const Sum *plane, Sum outside, std::vector<Sum> &columns, std::vector<Sum> &line,
+                 double *sums) {
+    const std::size_t needed =
+        s.out_width == 0 ? 0 : (s.out_width - 1) * s.stride_x + (s.kernel_width - 1) * s.dilation_x + 1;
+    const std::size_t left = std::min(s.pad_left, needed), inside = std::min(s.width, needed - left);
+    columns.resize(needed);
+    line.resize(s.out_width);
     for (std::size_t oy = 0; oy < s.out_height; ++oy, sums += s.out_width) {
-        const std::size_t y = oy * s.stride_y + ky * s.dilation_y;  // of the padded image
-        const bool inside = y >= s.pad_top && y < s.pad_top + s.height;
-        const std::size_t from = inside ? first_at(s.pad_left) : s.out_width,
-                          until = inside ? first_at(s.pad_left + s.width) : s.out_width;
-        for (std::size_t ox = 0; ox < from; ++ox) sums[ox] += outside;
-        if (from < until) {
-            const double *pixel = plane + (y - s.pad_top) * s.width + (from * s.stride_x + shift - s.pad_left);
-            for (std::size_t ox = from; ox < until; ++ox, pixel += s.stride_x) sums[ox] += *pixel;
+        std::fill(columns.begin(), columns.end(), static_cast<Sum>(s.kernel_height) * outside);
+        std::fill_n(columns.data() + left, inside, Sum{0});
+        for (std::size_t ky = 0; ky < s.kernel_height; ++ky) {
+            const std::size_t y = oy * s.stride_y + ky * s.dilation_y;  // of the padded image
+            if (y >= s.pad_top && y < s.pad_top + s.height)
+                add_line(plane + (y - s.pad_top) * s.width, 1, inside, columns.data() + left);
+            else
+                for (std::size_t x = 0; x < inside; ++x) columns[left + x] += outside;
         }
-        for (std::size_t ox = until; ox < s.out_width; ++ox) sums[ox] += outside;
+        std::fill(line.begin(), line.end(), Sum{0});
+        for (std::size_t kx = 0; kx < s.kernel_width; ++kx)
+            add_line(columns.data() + kx * s.dilation_x, s.stride_x, s.out_width, line.data());
+        for (std::size_t ox = 0; ox < s.out_width; ++ox) sums[ox] = static_cast<double>(line[ox]);
     }
 }
 
-template <class Byte>
+template <class Sum, class Byte>
 void sum_windows(const Byte *x, const ConvShape &s, std::size_t groups, Byte pixel_outside, double *sums, int threads) {
     const std::size_t pixels = s.height * s.width, windows = s.out_height * s.out_width;
-    const std::size_t planes = s.images * groups;
-    const double outside = static_cast<double>(s.group_channels) * pixel_outside;
-    for_each_task(planes, planes * (s.group_channels * pixels + windows), threads, [&](std::size_t task) {
-        std::vector<double> plane(pixels);
-        add_lines(x + task * s.group_channels * pixels, s.group_channels, pixels, pixels, plane.data());
-        double *const to = sums + task * windows;
-        std::fill(to, to + windows, 0.0);
-        for (std::size_t ky = 0; ky < s.kernel_height; ++ky)
-            for (std::size_t kx = 0; kx < s.kernel_width; ++kx) add_pixels(s, plane.data(), ky, kx, outside, to);
-    });
+    const std::size_t planes = s.images * groups,
+                      group = std::max<std::size_t>(1, kBlock / std::max<std::size_t>(windows, 1));
+    const Sum outside = static_cast<Sum>(s.group_channels) * pixel_outside;
+    if (s.taps() == 0 || windows == 0) {
+        std::fill(sums, sums + planes * windows, 0.0);
+        return;
+    }
+    for_each_task(ceil_div(planes, group), planes * (s.group_channels * pixels + windows), threads,
+                  [&](std::size_t task) {
+                      std::vector<Sum> plane(pixels), columns, line;
+                      for (std::size_t p = task * group; p < std::min(planes, (task + 1) * group); ++p) {
+                          std::fill(plane.begin(), plane.end(), Sum{0});
+                          add_lines(x + p * s.group_channels * pixels, s.group_channels, pixels, pixels, plane.data());
+                          add_windows(s, plane.data(), outside, columns, line, sums + p * windows);
+                      }
+                  });
+}
+
+// In 32 bits where those hold the sums.
+template <class Byte>
+void sum_windows(const Byte *x, const ConvShape &s, std::size_t groups, Byte outside, double *sums, int threads) {
+    if (s.depth() < (std::size_t{1} << 23))
+        sum_windows<std::int32_t>(x, s, groups, outside, sums, threads);
+    else
+        sum_windows<std::int64_t>(x, s, groups, outside, sums, threads);
 }
 
 }  // namespace

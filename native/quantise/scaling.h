@@ -27,6 +27,16 @@ struct Layout {
     std::size_t batch, batch_stride;
 };
 
+// Sums of the left rows [left, left + lefts) and the right rows [right, right + rights) of a matrix, (i, j) of them at
+// sums[i * left_step + j * right_step].
+struct SumsBlock {
+    const std::int32_t *sums;
+    std::size_t left_step, right_step, batch, left, lefts, right, rights;
+};
+
+void scale_block(const SumsBlock &block, const Layout &layout, const Scaling &scaling, float *out);
+
+// All sums of a product, which lie as its scaled ones shall.
 template <class Sum>
 void scale_sums(const Sum *sums, const Layout &layout, const Scaling &scaling, float *out, int threads);
 

@@ -84,8 +84,8 @@ GemmPart random_part(bool bytes, std::size_t terms, int left_most, int right_mos
             left[v] = static_cast<std::int16_t>(ramp ? v * left_most / 255 : number(bytes ? 0 : -left_most, left_most));
             right[v] = static_cast<std::int16_t>(ramp ? v * right_most / 255 : number(-right_most, right_most));
         }
-        part.left.emplace_back(left, bytes, true);
-        part.right.emplace_back(right, bytes, false);
+        part.left.emplace_back(left, 256, bytes, true);
+        part.right.emplace_back(right, 256, bytes, false);
         reach += std::int64_t{left_most} * right_most;
     }
     part.depth = static_cast<std::size_t>(sums / reach);

@@ -86,11 +86,17 @@ void check_kernel(const Entry *entries, const axsim::Kernel<Entry> &kernel, std:
     };
     const auto check = [&](const axsim::WideKernel<Entry> &wide, const char *what) {
         const auto running = exactly<std::uint64_t>(rows * wide.lanes / 3);
-        const auto sums = exactly<std::uint32_t>(rows * wide.lanes);
+        const std::size_t apart = rows + 3;
+        const auto sums = exactly<std::uint32_t>(rows * wide.lanes), lines = exactly<std::uint32_t>(apart * wide.lanes);
         for (std::size_t lane = 0, lanes; lane < count; lane += lanes) {
             lanes = count - lane < wide.lanes ? count - lane : wide.lanes;
-            wide.run(entries, stream.panel, fixed.panel, lane, lanes, running.get(), sums.get());
+            wide.run(entries, stream.panel, fixed.panel, lane, lanes, running.get(), sums.get(), 0);
             expect(equal(sums.get(), wide.lanes, lane, lanes), what, rows, depth, lanes);
+            if (!wide.knows_apart) continue;
+            wide.run(entries, stream.panel, fixed.panel, lane, lanes, running.get(), lines.get(), apart);
+            for (std::size_t j = 0; j < lanes; ++j)
+                for (std::size_t r = 0; r < rows; ++r) sums.get()[r * wide.lanes + j] = lines.get()[j * apart + r];
+            expect(equal(sums.get(), wide.lanes, lane, lanes), "lines of the kernel", rows, depth, lanes);
         }
     };
     check(kernel.wide, "the wide kernel");

@@ -13,19 +13,18 @@ from axsim.engines.cpu.choice import choose, plan, select
 from axsim.engines.cpu.epilogue import scaled_conv2d, scaled_gemm, scaled_lookup
 from axsim.engines.cpu.quantize import described, integers, quantized, row_extremes
 from axsim.engines.isa import NATIVE_IS_BUILT
-from axsim.engines.operands import Unquantized
 from axsim.engines.plan import Subject
-from axsim.engines.protocols import FloatEngine, Layers, Sums
-from axsim.engines.weights import Weights
+from axsim.engines.protocols import FloatEngine, FloatLayers, Layers, Sums
 from axsim.multipliers.float_multiplier import FloatMultiplier
 from axsim.quantization import QuantParams
 
 if NATIVE_IS_BUILT:
-    from axsim.engines.cpu import float_native, layers, native
+    from axsim.engines.cpu import float_native
+    from axsim.engines.cpu.layers import prepared_sums
 
 __all__ = [
-    "array", "biased", "choose", "constants", "converted", "described", "extremes", "floats", "host",
-    "integers", "layer", "place", "plan", "quantized", "row_extremes", "scaled_conv2d", "scaled_gemm",
+    "array", "biased", "choose", "constants", "converted", "described", "extremes", "float_layers", "floats",
+    "host", "integers", "layers", "place", "plan", "quantized", "row_extremes", "scaled_conv2d", "scaled_gemm",
     "scaled_lookup", "select",
 ]  # fmt: skip
 
@@ -39,13 +38,14 @@ def floats(name: str, multiplier: FloatMultiplier) -> FloatEngine:
     return float_reference if name == "auto" and not float_native.supports(multiplier) else float_native
 
 
-def layer(engine: Sums, subject: Subject, a: Unquantized, b: Weights) -> Layers | None:
-    """As ``Backend.layer``: products that are looked up, of float32 operands, by one right matrix."""
-    if not NATIVE_IS_BUILT or engine is not native or b.ndim == 3:
-        return None
-    if a.values.dtype != np.float32 or not a.values.size or not b.values.size:
-        return None
-    return layers
+def float_layers(engine: FloatEngine) -> FloatLayers | None:
+    """As ``Backend.float_layers``."""
+    return float_native if NATIVE_IS_BUILT and engine is float_native else None
+
+
+def layers(engine: Sums, subject: Subject) -> Layers | None:
+    """As ``Backend.layers``."""
+    return prepared_sums(engine, subject) if NATIVE_IS_BUILT else None
 
 
 def extremes(*arrays: Array) -> list[tuple[int, int]]:

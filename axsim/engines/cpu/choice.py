@@ -9,11 +9,13 @@ not the best costs time and nothing else.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from axsim.engines.cpu import factored, reference
 from axsim.engines.factored_sums import FactoredSums
-from axsim.engines.forms.factored_table import FactoredTable, found_form, has_no_factors, known_form
+from axsim.engines.forms.factored_table import FactoredTable, Signs, found_form, has_no_factors, known_form
+from axsim.engines.forms.folded import FoldedTable
 from axsim.engines.forms.integer_form import IntegerForm
 from axsim.engines.isa import NATIVE_IS_BUILT, native_isa, product_isa
 from axsim.engines.plan import Candidate, Plan, Subject
@@ -77,11 +79,16 @@ PRODUCTS = {
     "avx512": Products(15, 360, 2100),
     "avx512vnni": Products(12, 260, 1900),
 }
-# A look-up where filters see one channel, by a kernel of its own that is the same in all instruction sets.
+# A look-up where filters see one channel, by a kernel of its own that is the same in all instruction sets; unless so
+# many filters see it that the other kernels are faster.
 DEPTHWISE = 350.0
 
 # Calls of fewer products are looked up: choosing takes time itself.
 SMALL = 1 << 17
+
+# What was chosen for a table, work, signs and kernels; so many for a table.
+_chosen: WeakKeyDictionary[FoldedTable, dict[tuple[Any, ...], Sums]] = WeakKeyDictionary()
+_REMEMBERED = 256
 
 _NO_MODULE = "the compiled module axsim._native is not installed"
 
@@ -128,25 +135,39 @@ def choose(name: str, work: Work, subject: Subject) -> Sums:
         return FactoredSums(
             factored, form, "native" if not _obstacle(form, "native", work) else "float64", select()
         )
-    if name == "auto" and work.products >= SMALL:
-        known = known_form(*subject)
-        if known is not None and (compute_type := _compute_type(known, work, subject.passes)):
-            return FactoredSums(factored, known, compute_type, select())
-    return select(name)
+    if name != "auto" or work.products < SMALL:
+        return select(name)
+    # The same call has the same answer, and to ask for it takes longer than to remember it.
+    kernels = (native_isa(), product_isa()) if NATIVE_IS_BUILT else ()
+    before, key = _chosen.setdefault(subject.folded, {}), (work, subject.signs, kernels)
+    found = before.get(key)
+    if found is None:
+        found = _choose(work, subject)
+        if len(before) >= _REMEMBERED:
+            before.clear()
+        before[key] = found
+    return found
+
+
+def _choose(work: Work, subject: Subject) -> Sums:
+    known = known_form(*subject)
+    if known is not None and (compute_type := _compute_type(known, work, subject.signs)):
+        return FactoredSums(factored, known, compute_type, select())
+    return select()
 
 
 def plan(name: str, work: Work, subject: Subject) -> Plan:
     """What ``choose("auto", ...)`` does for the multiplier called ``name``, and why."""
     form = known_form(*subject)
     compute_type = (
-        _compute_type(form, work, subject.passes) if form is not None and work.products >= SMALL else ""
+        _compute_type(form, work, subject.signs) if form is not None and work.products >= SMALL else ""
     )
     looked_up = "native" if NATIVE_IS_BUILT else "reference"
     return Plan(
         f"{work.operation} through {name}: {subject.types}, {work.size}, up to {get_num_threads()} threads",
         tuple(_candidates(work, subject, form)),
         f"factored {compute_type}" if compute_type else looked_up,
-        _rule(form, work, subject.passes),
+        _rule(form, work, subject.signs),
     )
 
 
@@ -160,20 +181,18 @@ def usable(form: FactoredTable | None, work: Work) -> dict[str, Sums]:
     return found | {"reference": select("reference")}
 
 
-def _compute_type(form: FactoredTable, work: Work, passes: int) -> str:
-    """What the factors' products are to be made in; empty where products are to be looked up.
-
-    ``passes``: how often factors multiply, as ``Subject.passes`` says.
-    """
+def _compute_type(form: FactoredTable, work: Work, signs: Signs) -> str:
+    """What the factors' products are to be made in; empty where products are to be looked up."""
     if not NATIVE_IS_BUILT:
         return "" if _obstacle(form, "float64", work) else "float64"
-    if form.native_form is None:
+    native_form = form.native_form(signs)
+    if native_form is None:
         return ""
-    looked_up, made = picoseconds(form.native_form, work)
-    return "native" if passes * made < looked_up else ""
+    looked_up, made = picoseconds(native_form, work)
+    return "native" if made < looked_up else ""
 
 
-def _rule(form: FactoredTable | None, work: Work, passes: int) -> str:
+def _rule(form: FactoredTable | None, work: Work, signs: Signs) -> str:
     """What decides, in words."""
     if work.products < SMALL:
         return f"fewer than {SMALL} products are looked up (SMALL in {__name__})"
@@ -182,11 +201,12 @@ def _rule(form: FactoredTable | None, work: Work, passes: int) -> str:
     if not NATIVE_IS_BUILT:
         why = _obstacle(form, "float64", work)
         return f"products are looked up: {why}" if why else "NumPy multiplies faster than it looks up"
-    if form.native_form is None:
+    native_form = form.native_form(signs)
+    if native_form is None:
         return f"products are looked up: {_obstacle(form, 'native', work)}"
-    looked_up, made = picoseconds(form.native_form, work)
+    looked_up, made = picoseconds(native_form, work)
     return (
-        f"factors are expected to take {passes * made:.3g} ps a product with {product_isa()} kernels, "
+        f"factors are expected to take {made:.3g} ps a product with {product_isa()} kernels, "
         f"look-ups {looked_up:.3g} ps with {native_isa()} ones: the constants of {__name__}, measured once "
         "on one processor; their ratio decides"
     )
@@ -202,7 +222,8 @@ def picoseconds(form: IntegerForm, work: Work) -> tuple[float, float]:
         work: what is to be computed, of at least one product.
     """
     made = _total(PRODUCTS[product_isa()], product_amounts(form.word_products, form.products, work))
-    return (DEPTHWISE if work.depthwise else _total(LOOK_UPS[native_isa()], look_up_amounts(work))), made
+    looked_up = _total(LOOK_UPS[native_isa()], look_up_amounts(work))
+    return (min(DEPTHWISE, looked_up) if work.depthwise else looked_up), made
 
 
 def look_up_amounts(work: Work) -> tuple[float, ...]:
@@ -257,7 +278,7 @@ def _obstacle(form: FactoredTable, compute_type: str, work: Work) -> str:
     if compute_type == "native":
         if not NATIVE_IS_BUILT:
             return _NO_MODULE
-        return "" if form.native_form is not None else "its components need more than 16 bits"
+        return "" if form.native_form() is not None else "its components need more than 16 bits"
     if form.depth(compute_type) < max(work.width, 1):
         return f"its sums are exact for only {form.depth(compute_type)} operand pairs"
     return ""

@@ -4,7 +4,8 @@ Every operand byte becomes the R numbers that a ``FactoredTable`` has for it, si
 axis, so that one product of R times the depth gives the sums; what depends on one operand only is added as
 row and column sums. The products are made in one of two types (the *compute type*):
 
-* "native": compiled kernels multiply integers of 16 and 8 bits and expand the operands as they read them;
+* "native": compiled kernels multiply integers of 16 and 8 bits and expand the operands as they read them,
+  also int16 ones, whose sign stands beside a byte of magnitude;
 * "float64": NumPy's BLAS, in pieces along the summed axis whose sums provably stay within 53 bits, for tables
   whose terms need more than 16 bits, and where there is no compiled module.
 
@@ -24,6 +25,7 @@ from numpy.typing import DTypeLike, NDArray
 from axsim.engines.cpu.blas_threads import limited_threads
 from axsim.engines.cpu.reference import windows
 from axsim.engines.forms.factored_table import FactoredTable, Part
+from axsim.engines.forms.signs import signs_of
 from axsim.engines.isa import NATIVE_IS_BUILT
 from axsim.engines.shapes.batches import stacked
 from axsim.engines.shapes.geometry import Geometry
@@ -47,8 +49,8 @@ def gemm(table: FactoredTable, a: Bytes, b: Bytes, accumulator: DTypeLike, compu
     int64), which the caller knows to be wide enough. ``compute_type`` as for ``check_compute_type``.
     """
     check_compute_type(table, compute_type)
-    if compute_type == "native" and table.native_form is not None:
-        return factored_native.gemm(table.native_form, a, b, accumulator)
+    if compute_type == "native" and (form := table.native_form(signs_of(a.dtype, b.dtype))) is not None:
+        return factored_native.gemm(form, a, b, accumulator)
     parts = table.parts(compute_type)
     a, matrices, shape = stacked(a, b)
     k, n = b.shape[-2:]
@@ -83,8 +85,8 @@ def conv2d(
     """
     (filters, group_channels, kh, kw), groups = w.shape, geometry.groups
     check_compute_type(table, compute_type, least_depth=1 if compute_type == "native" else kw)
-    if compute_type == "native" and table.native_form is not None:
-        return factored_native.conv2d(table.native_form, x, w, geometry, pad_byte, accumulator)
+    if compute_type == "native" and (form := table.native_form(signs_of(x.dtype, w.dtype))) is not None:
+        return factored_native.conv2d(form, x, w, geometry, pad_byte, accumulator)
     parts = table.parts(compute_type)
     top, bottom, left, right = geometry.padding
     valid = replace(geometry, padding=(0, 0, 0, 0))
@@ -112,7 +114,7 @@ def check_compute_type(table: FactoredTable, compute_type: str, least_depth: int
     """
     if compute_type not in COMPUTE_TYPES:
         raise ValueError(f"compute_type is {compute_type!r}, expected one of {', '.join(COMPUTE_TYPES)}")
-    if compute_type == "native" and table.native_form is None:
+    if compute_type == "native" and table.native_form() is None:
         what = (
             "16-bit components, which this table's terms do not fit" if NATIVE_IS_BUILT else "axsim._native"
         )

@@ -17,6 +17,7 @@ from axsim import _native
 from axsim.engines.cpu.float_reference import Floats, round_sums
 from axsim.engines.shapes.batches import matrix_index, stacked
 from axsim.engines.shapes.geometry import Geometry
+from axsim.engines.weights import Weights
 from axsim.multipliers.float_multiplier import FloatMultiplier, as_seen, with_positive_zeros
 from axsim.multipliers.significand import MaskedForm, Segmented
 from axsim.threads import get_num_threads
@@ -92,6 +93,47 @@ def conv2d(
         get_num_threads(),
     )
     return round_sums(sums) if rounded else sums
+
+
+def layer_gemm(
+    multiplier: FloatMultiplier, a: Floats, b: Weights, bias: NDArray[Any] | None, dtype: np.dtype[Any]
+) -> NDArray[Any]:
+    """``a @ b`` of a (..., M, K) and prepared b (K, N), plus bias (N,): float32 or float64."""
+    (a,) = as_seen(multiplier, np, a)
+    rows = np.ascontiguousarray(a).reshape(math.prod(a.shape[:-1]), a.shape[-1])
+    out = np.empty((len(rows), b.shape[-1]), dtype)
+    _weights(multiplier, b, 1).gemm(rows, out, _numbers(bias), get_num_threads())
+    return out.reshape(*a.shape[:-1], b.shape[-1])
+
+
+def layer_conv2d(
+    multiplier: FloatMultiplier,
+    x: Floats,
+    w: Weights,
+    geometry: Geometry,
+    bias: NDArray[Any] | None,
+    dtype: np.dtype[Any],
+) -> NDArray[Any]:
+    """Cross-correlation of x (N, C, H, W) with prepared w, plus bias (O,): (N, O, OH, OW) of ``dtype``."""
+    (x,) = as_seen(multiplier, np, x)
+    kernel, padding = (w.shape[2], w.shape[3]), (geometry.padding[0], geometry.padding[2])
+    out = np.empty((len(x), w.shape[0], *geometry.output_size(x.shape[2], x.shape[3], *kernel)), dtype)
+    where = kernel, geometry.stride, padding, geometry.dilation
+    weights = _weights(multiplier, w, geometry.groups)
+    weights.conv2d(np.ascontiguousarray(x), out, _numbers(bias), *where, get_num_threads())
+    return out
+
+
+def _weights(multiplier: FloatMultiplier, w: Weights, groups: int) -> _native.FloatWeights:
+    def made() -> _native.FloatWeights:
+        (values,) = as_seen(multiplier, np, w.values)
+        return _native.FloatWeights(_kernel(multiplier), np.ascontiguousarray(values), groups)
+
+    return w.keep("float weights", made)  # they are for one multiplier
+
+
+def _numbers(bias: NDArray[Any] | None) -> NDArray[np.float64] | None:
+    return None if bias is None else np.ascontiguousarray(bias, np.float64)
 
 
 @lru_cache(maxsize=64)

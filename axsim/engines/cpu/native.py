@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from axsim import _native
 from axsim.engines.forms.folded import FoldedTable
-from axsim.engines.forms.signs import SIGNED, is_signed, summed
+from axsim.engines.forms.signs import is_signed, signs_of, summed
 from axsim.engines.shapes.batches import matrix_index, stacked
 from axsim.engines.shapes.geometry import Geometry
 from axsim.threads import get_num_threads
@@ -42,7 +42,8 @@ def gemm(table: FoldedTable, a: Bytes, b: Bytes, accumulator: DTypeLike) -> NDAr
     ``accumulator`` (int32 or int64), which the caller knows to be wide enough.
     """
     if is_signed(a, b):
-        return _signed_gemm(table, a, b, accumulator)
+        pack = partial(packed, table, signs_of(a.dtype, b.dtype), groups=1)
+        return gemm_by(pack, a, b, accumulator)
     return gemm_with(partial(_native.gemm, kernel_table(table)), a, b, accumulator)
 
 
@@ -54,32 +55,45 @@ def conv2d(
     Patches are packed a block at a time; a padded pixel is the operand ``pad_byte``.
     """
     if is_signed(x, w):
-        packed = _packed(table, x, w, geometry.groups)
-        out = np.empty((len(x), len(w), *geometry.output_size(*x.shape[2:], *w.shape[2:])), accumulator)
-        pad = geometry.padding[0], geometry.padding[2]
-        where = (w.shape[2], w.shape[3]), geometry.stride, pad, geometry.dilation
-        packed.conv2d(np.ascontiguousarray(x), out, *where, pad_byte, get_num_threads())
-        return out
+        weights = packed(table, signs_of(x.dtype, w.dtype), w, geometry.groups)
+        return conv2d_by(weights, x, w.shape, geometry, pad_byte, accumulator)
     return conv2d_with(partial(_native.conv2d, kernel_table(table)), x, w, geometry, pad_byte, accumulator)
 
 
-def _signed_gemm(table: FoldedTable, a: Array, b: Array, accumulator: DTypeLike) -> Array:
-    """As ``gemm``, an operand being int16: one right matrix after the other."""
+def packed(table: FoldedTable, signs: tuple[bool, bool], w: Array, groups: int) -> _native.Weights:
+    """A right operand, uint8 or int16, to be looked up; ``signs`` says which operands are int16."""
+    return _native.LookupWeights(kernel_table(table, *signs), np.ascontiguousarray(w), groups)
+
+
+def gemm_by(pack: Callable[[Array], _native.Weights], a: Array, b: Array, accumulator: DTypeLike) -> Array:
+    """As ``gemm``, by right operands that ``pack`` makes ready, one right matrix after the other."""
     a, matrices, shape = stacked(a, b)
     if not matrices:
         out = np.empty((*a.shape[:-1], b.shape[-1]), accumulator)
-        _packed(table, a, b, 1).gemm(np.ascontiguousarray(a), out, get_num_threads())
+        pack(b).gemm(np.ascontiguousarray(a), out, get_num_threads())
         return out.reshape(shape)
     out = np.empty((*matrices, *shape[-2:]), accumulator)
     left, right = (np.broadcast_to(side, (*matrices, *side.shape[-2:])) for side in (a, b))
     for i in np.ndindex(matrices):
-        out[i] = _signed_gemm(table, left[i], right[i], accumulator)
+        out[i] = gemm_by(pack, left[i], right[i], accumulator)
     return out
 
 
-def _packed(table: FoldedTable, a: Array, b: Array, groups: int) -> _native.LookupWeights:
-    signs = a.dtype == SIGNED, b.dtype == SIGNED
-    return _native.LookupWeights(kernel_table(table, *signs), np.ascontiguousarray(b), groups)
+def conv2d_by(
+    weights: _native.Weights,
+    x: Array,
+    w_shape: tuple[int, ...],
+    geometry: Geometry,
+    pad: int,
+    accumulator: DTypeLike,
+) -> Array:
+    """As ``conv2d``, by weights that are ready."""
+    kernel = w_shape[2], w_shape[3]
+    out = np.empty((len(x), w_shape[0], *geometry.output_size(x.shape[2], x.shape[3], *kernel)), accumulator)
+    padding = geometry.padding[0], geometry.padding[2]
+    where = kernel, geometry.stride, padding, geometry.dilation
+    weights.conv2d(np.ascontiguousarray(x), out, *where, pad, get_num_threads())
+    return out
 
 
 def gemm_with(kernel: Callable[..., object], a: Bytes, b: Bytes, accumulator: DTypeLike) -> NDArray[Any]:

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from axsim.engines.forms.folded import FoldedTable, byte_dtype
-from axsim.engines.forms.integer_form import IntegerForm, Term, integer_form
+from axsim.engines.forms.integer_form import IntegerForm, Term, integer_form, with_signs
 from axsim.engines.isa import NATIVE_IS_BUILT, byte_sums
 from axsim.errors import TableError
 from axsim.once import cached_property
@@ -32,6 +32,10 @@ from axsim.tables.factor_library import key, library
 from axsim.tables.product import ProductTable
 
 Integers = NDArray[np.int64]
+
+# Of the left and the right operand: whether a sign stands beside its byte.
+Signs = tuple[bool, bool]
+UNSIGNED = (False, False)
 
 # The magnitude up to which sums are exact in every order; int8 products are summed in int32.
 EXACT_SUMS = {"int8": 2**31 - 1, "float32": 2**24, "float64": 2**53}
@@ -81,12 +85,14 @@ class FactoredTable:
     left_middles: Integers
     right_middles: Integers
 
-    def integer_form(self, byte_sums: int) -> IntegerForm | None:
+    def integer_form(self, byte_sums: int, signs: Signs = UNSIGNED) -> IntegerForm | None:
         """The form that compiled kernels multiply (``axsim.engines.forms.integer_form``).
 
-        None where a component does not fit 16 bits.
+        ``signs`` says of the left and the right operand whether a sign stands beside its byte. None where a
+        component does not fit 16 bits.
         """
-        if byte_sums not in self._integer_forms:
+        key = byte_sums, signs
+        if key not in self._integer_forms:
             # The components as they were: constants are subtracted only where that form needs it.
             scale = np.int64(1) << self.shifts[:, None]
             u, v = self.left_middles[:, None], self.right_middles[:, None]
@@ -94,13 +100,13 @@ class FactoredTable:
             left_rest = self.left_sums - np.sum(scale * v * self.left, axis=0)
             right_rest = self.right_sums - np.sum(scale * u * right, axis=0)
             terms = map(Term, left, right, self.shifts.tolist())
-            self._integer_forms[byte_sums] = integer_form(terms, left_rest, right_rest, byte_sums)
-        return self._integer_forms[byte_sums]
+            signed = with_signs(terms, left_rest, right_rest, left=signs[0], right=signs[1])
+            self._integer_forms[key] = integer_form(*signed, byte_sums)
+        return self._integer_forms[key]
 
-    @property
-    def native_form(self) -> IntegerForm | None:
+    def native_form(self, signs: Signs = UNSIGNED) -> IntegerForm | None:
         """``integer_form`` for the kernels in use; None also where there are none."""
-        return self.integer_form(byte_sums()) if NATIVE_IS_BUILT else None
+        return self.integer_form(byte_sums(), signs) if NATIVE_IS_BUILT else None
 
     def parts(self, compute_type: str) -> tuple[Part, ...]:
         """The terms for the library that multiplies ``compute_type``: "int8", "float32", "float64".
@@ -124,17 +130,17 @@ class FactoredTable:
             ValueError: there is no such compute_type.
         """
         if compute_type == "native":
-            return self.native_form.depth if self.native_form else 0
+            return form.depth if (form := self.native_form()) else 0
         return min((part.depth for part in self.parts(compute_type)), default=EXACT_SUMS[compute_type])
 
     def products(self, compute_type: str) -> int:
         """How many exact products one approximate product takes."""
         if compute_type == "native":
-            return self.native_form.products if self.native_form else 0
+            return form.products if (form := self.native_form()) else 0
         return sum(len(part.left) for part in self.parts(compute_type))
 
     @cached_property
-    def _integer_forms(self) -> dict[int, IntegerForm | None]:
+    def _integer_forms(self) -> dict[tuple[int, Signs], IntegerForm | None]:
         return {}
 
     @cached_property

@@ -49,7 +49,8 @@ class IntegerPart:
     """Terms that are multiplied as words or as bytes, and whose sums count ``2**shift`` times.
 
     Attributes:
-        left, right: int16 (R, 256). Of bytes, the left ones are 0 to 255 and the right ones -128 to 127.
+        left, right: int16 (R, 256), or (R, 512) of operands with a sign. Of bytes, the left ones are 0 to
+            255 and the right ones -128 to 127.
         shift: power of two to multiply the part's sums with.
         bytes: whether they are multiplied as bytes.
         depth: the number of operand pairs whose products are sure to fit the sums, in every order.
@@ -68,7 +69,7 @@ class IntegerForm:
 
     Attributes:
         parts: at most one of words and one of bytes for each power of two.
-        left_sums, right_sums: int64 (256,).
+        left_sums, right_sums: int64 (256,), or (512,) of operands with a sign.
         byte_sums: the largest magnitude that sums of bytes reach: what the depth of parts in bytes is for.
     """
 
@@ -81,6 +82,14 @@ class IntegerForm:
     def products(self) -> int:
         """How many exact products one approximate product takes."""
         return sum(len(part.left) for part in self.parts)
+
+    @property
+    def largest(self) -> int:
+        """The largest magnitude of T."""
+        table = self.left_sums[:, None] + self.right_sums
+        for part in self.parts:
+            table += (part.left.astype(np.int64).T @ part.right.astype(np.int64)) << part.shift
+        return int(np.abs(table).max())
 
     @property
     def word_products(self) -> float:
@@ -125,6 +134,39 @@ class _Fitted(NamedTuple):
         )
 
 
+def with_signs(
+    terms: Iterable[Term], left_sums: Integers, right_sums: Integers, *, left: bool, right: bool
+) -> tuple[list[Term], Integers, Integers]:
+    """The terms and sums of the table whose operands, ``left`` or ``right`` or both, have a sign beside the
+    magnitude: index 256 + m stands for -m, and ``T[-a, b] = -T[a, b]``.
+
+    A sum that depends on the other operand alone changes its sign with this one, and so becomes a term.
+    """
+    terms = list(terms)
+    signs = np.repeat(np.array([1, -1], np.int64), 256)
+    if left:
+        if right_sums.any():
+            shift = _power_of_two(right_sums)
+            terms.append(Term(np.ones(256, np.int64), right_sums >> shift, shift))
+            right_sums = np.zeros_like(right_sums)
+        terms = [Term(signs * np.tile(term.left, 2), term.right, term.shift) for term in terms]
+        left_sums = signs * np.tile(left_sums, 2)
+    if right:
+        if left_sums.any():
+            shift = _power_of_two(left_sums)
+            terms.append(Term(left_sums >> shift, np.ones(256, np.int64), shift))
+            left_sums = np.zeros_like(left_sums)
+        terms = [Term(term.left, signs * np.tile(term.right, 2), term.shift) for term in terms]
+        right_sums = signs * np.tile(right_sums, 2)
+    return terms, left_sums, right_sums
+
+
+def _power_of_two(numbers: Integers) -> int:
+    """How often 2 divides all of them, which are not all 0."""
+    bits = int(np.bitwise_or.reduce(numbers))
+    return (bits & -bits).bit_length() - 1
+
+
 def integer_form(
     terms: Iterable[Term], left_sums: Integers, right_sums: Integers, byte_sums: int
 ) -> IntegerForm | None:
@@ -132,8 +174,8 @@ def integer_form(
     does not fit a word.
 
     Args:
-        terms: with components in int64.
-        left_sums, right_sums: int64 (256,).
+        terms: with components in int64, as long as the sums.
+        left_sums, right_sums: int64 (256,); (512,) of operands with a sign: at 256 + m those of -m.
         byte_sums: the largest magnitude that the kernels' sums of bytes may reach; 0 if they have none.
     """
     small, large = [], []
@@ -204,9 +246,9 @@ def _how_many_last(group: list[_Fitted], byte_sums: int) -> int:
 
 def _depth(group: list[_Fitted], most: int) -> int:
     """How many operand pairs can be added up before some sum could exceed ``most`` in magnitude."""
-    magnitudes = np.zeros((256, 256), np.int64)
+    magnitudes = np.zeros((1, 1), np.int64)
     for left, right, _ in (fitted.fitted for fitted in group):
-        magnitudes += np.abs(left)[:, None] * np.abs(right)
+        magnitudes = magnitudes + np.abs(left)[:, None] * np.abs(right)
     return int(most // max(int(magnitudes.max()), 1))
 
 

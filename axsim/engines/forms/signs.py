@@ -39,6 +39,11 @@ class Part(NamedTuple):
     pad: Any
 
 
+def signs_of(a_dtype: np.dtype[Any], b_dtype: np.dtype[Any]) -> tuple[bool, bool]:
+    """Whether the left and the right operand are of signs and magnitudes."""
+    return a_dtype == SIGNED, b_dtype == SIGNED
+
+
 def is_signed(*operands: Array) -> bool:
     """Whether one of the operands is of signs and magnitudes."""
     return any(operand.dtype == SIGNED for operand in operands)

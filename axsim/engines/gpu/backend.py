@@ -17,15 +17,13 @@ from axsim.engines.gpu.epilogue import biased, converted, scaled_conv2d, scaled_
 from axsim.engines.gpu.floats import engine
 from axsim.engines.gpu.quantize import constants, described, integers, quantized, row_extremes
 from axsim.engines.gpu.runtime.current import current
-from axsim.engines.operands import Unquantized
 from axsim.engines.plan import Subject
 from axsim.engines.protocols import FloatEngine, Sums
-from axsim.engines.weights import Weights
 from axsim.multipliers.float_multiplier import FloatMultiplier
 
 __all__ = [
-    "array", "biased", "choose", "constants", "converted", "described", "extremes", "floats", "host",
-    "integers", "layer", "place", "plan", "quantized", "row_extremes", "scaled_conv2d", "scaled_gemm",
+    "array", "biased", "choose", "constants", "converted", "described", "extremes", "float_layers", "floats",
+    "host", "integers", "layers", "place", "plan", "quantized", "row_extremes", "scaled_conv2d", "scaled_gemm",
     "scaled_lookup", "select",
 ]  # fmt: skip
 
@@ -53,8 +51,13 @@ def array(host: np.ndarray[Any, Any], owner: object) -> Any:
     return current().constant(host, owner, "weights")
 
 
-def layer(engine: Sums, subject: Subject, a: Unquantized, b: Weights) -> None:
-    """As ``Backend.layer``."""
+def float_layers(engine: FloatEngine) -> None:
+    """As ``Backend.float_layers``."""
+    return
+
+
+def layers(engine: Sums, subject: Subject) -> None:
+    """As ``Backend.layers``."""
     return
 
 

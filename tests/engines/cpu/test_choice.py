@@ -54,7 +54,8 @@ def form_of(words: int, small: int = 0) -> IntegerForm:
 
 
 def taken(work: Work, own: Subject) -> str:
-    """The engine that is chosen, by the name that a plan has for it."""
+    """The engine that is chosen, by the name that a plan has for it; what was chosen before is forgotten."""
+    choice._chosen.clear()
     chosen = choice.choose("auto", work, own)
     if isinstance(chosen, FactoredSums):
         return f"factored {chosen.compute_type}"
@@ -276,9 +277,21 @@ def test_the_explanation_names_what_is_taken(
     if asked[0][0].products >= choice.SMALL and name != "L40":
         assert isa in found.rule
         assert _native.gemm_isa() in found.rule
-        looked_up, made = choice.picoseconds(choice.known_form(*asked[0][1]).native_form, asked[0][0])
+        looked_up, made = choice.picoseconds(choice.known_form(*asked[0][1]).native_form(), asked[0][0])
         assert f"{looked_up:.3g}" in found.rule
         assert f"{made:.3g}" in found.rule
+
+
+def test_a_choice_is_remembered_for_its_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = subject("JQQ")
+    monkeypatch.setattr(choice, "_REMEMBERED", 3)
+    for isa in runnable_isas():
+        monkeypatch.setenv("AXSIM_ISA", isa)
+        for n in (64, 128, 256, 512, 1024):
+            work = Work(1, n, n, n)
+            assert choice.choose("auto", work, own) is choice.choose("auto", work, own)
+            assert len(choice._chosen[own.folded]) <= 3
+            assert taken(work, own) == choice.plan("JQQ", work, own).choice
 
 
 def test_engines_by_name() -> None:
@@ -343,7 +356,7 @@ def test_float64_holds_the_row_of_a_kernel(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_terms_of_more_than_16_bits_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(factored_table.FactoredTable, "native_form", None)
+    monkeypatch.setattr(factored_table.FactoredTable, "native_form", lambda *_: None)
     assert taken(BIG, subject("exact8")) == "native"
     plan = choice.plan("exact8", BIG, subject("exact8"))
     assert plan.choice == "native"

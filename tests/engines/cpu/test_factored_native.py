@@ -110,7 +110,7 @@ def multiply(parts: list[object], a: np.ndarray, b: np.ndarray, byte_sums: int) 
     """The int64 sums of a product of parts by themselves."""
     out = np.full((1, a.shape[0], b.shape[1]), 99, np.int64)
     none = np.zeros(256, np.int64)
-    kernels = native.Factors(parts, none, none, byte_sums)
+    kernels = native.Factors(parts, none, none, byte_sums, 0)
     native.factored_gemm(kernels, a[None], b[None], ONE_MATRIX, ONE_MATRIX, out, 1)
     return out[0]
 
@@ -255,10 +255,10 @@ def test_sums_that_wrap_on_the_way_are_right_at_the_end(isa: str) -> None:
 
 
 def test_work_is_shared(isa: str) -> None:
-    form = made(drawn_factors(1, 1, 90, 0))[0].native_form
+    form = made(drawn_factors(1, 1, 90, 0))[0].native_form()
     assert form is not None
     parts = [native.FactorsPart(p.left, p.right, p.shift, p.depth, p.bytes) for p in form.parts]
-    kernels = native.Factors(parts, form.left_sums, form.right_sums, form.byte_sums)
+    kernels = native.Factors(parts, form.left_sums, form.right_sums, form.byte_sums, form.largest)
     for shape, most in (((500, 400, 300), 2), ((8, 8, 8), 1)):
         m, k, n = shape
         a, b = np.zeros((1, m, k), np.uint8), np.zeros((1, k, n), np.uint8)

@@ -191,7 +191,7 @@ def test_layers_of_matrices(
         matrix_sums(values, q, w), lefts, (scale, zero), w_scale, w_zero.astype(np.int64), w_sums, k, bias
     )
     weights = _native.LookupWeights(_native.Table(values, left, right), w)
-    layer = _native.LookupLayer(weights, False, w_scale, w_zero, bias)
+    layer = _native.Layer(weights, False, w_scale, w_zero, bias)
     for threads in (1, 2):
         out = np.empty((m, n), np.float32)
         assert layer.gemm(x, scale, zero, low, 255, out, threads)
@@ -250,7 +250,7 @@ def test_layers_of_convolutions(
         bias,
     ).transpose(0, 3, 1, 2)
     weights = _native.LookupWeights(_native.Table(values, left, right), w, groups)
-    layer = _native.LookupLayer(weights, False, w_scale, w_zero, bias)
+    layer = _native.Layer(weights, False, w_scale, w_zero, bias)
     for threads in (1, 2):
         out = np.empty(expected.shape, np.float32)
         assert layer.conv2d(

@@ -1,16 +1,16 @@
-// Real numbers in, real numbers out: quantising, sums of look-ups and scaling back, through prepared weights.
+// Real numbers in, real numbers out: quantising, sums through prepared weights, and scaling back.
 #pragma once
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
 #include "common/shapes.h"
-#include "lookup/weights.h"
+#include "layers/weights.h"
 
 namespace axsim {
 
 // How the left operand becomes integers: q = clip(round_half_even(x / scale) + zero, low, high); int8 where low < 0,
-// unless the table takes signed operands, which have 9 bits.
+// unless the weights take signed operands, which have 9 bits.
 struct Quantisation {
     double scale, zero;
     int low, high;
@@ -33,7 +33,12 @@ class Layer {
     bool convolve(const float *x, const ConvShape &shape, const Quantisation &by, float *out, int threads) const;
 
   private:
-    struct Integers;  // of x
+    class Integers;  // of x
+
+    // Calls run with how sums of `depth` terms are scaled; `left` holds the sums of left rows, where they count.
+    template <class Run>
+    void with_scaling(const Quantisation &by, std::size_t depth, const std::vector<double> &left,
+                      std::size_t left_batch, const Axis &left_axis, const Run &run) const;
 
     const Weights &weights_;
     std::vector<double> scale_, zero_, bias_, sums_;

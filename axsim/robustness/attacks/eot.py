@@ -1,0 +1,40 @@
+"""Expectation over transformation, for networks that answer at random."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class EOT(nn.Module):  # type: ignore[misc]
+    """A network that answers with the mean of several answers of a random one.
+
+    A. Athalye et al., "Synthesizing robust adversarial examples" (ICML 2018). Logits are means over the
+    draws; so is the gradient of any attack: that of a loss of the mean logits, carried back through each
+    draw. An attack on ``EOT(model)`` therefore follows the mean of the gradients; what it made is judged on
+    ``model`` itself.
+
+    Args:
+        network: draws its randomness anew at each call.
+        samples: how many draws. Every one counts as a query.
+
+    Raises:
+        ValueError: fewer than one sample.
+
+    >>> import torch
+    >>> noisy = torch.nn.Dropout(0.5)  # in training mode: drops at random
+    >>> _ = torch.manual_seed(0)
+    >>> with torch.no_grad():
+    ...     one, mean = noisy(torch.ones(1, 2)), EOT(noisy, 4000)(torch.ones(1, 2))
+    >>> bool((mean - 1).abs().max() < 0.1), bool((one - 1).abs().max() < 0.1)
+    (True, False)
+    """
+
+    def __init__(self, network: nn.Module, samples: int) -> None:
+        super().__init__()
+        if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
+            raise ValueError(f"samples: a whole number from 1 was expected, {samples!r} came")
+        self.network, self.samples = network, samples
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.stack([self.network(images) for _ in range(self.samples)]).mean(0)
