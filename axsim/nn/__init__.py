@@ -21,6 +21,7 @@ from axsim.nn.gradients import STE
 from axsim.nn.looking import calibrate_through
 from axsim.nn.quantization import Quantization
 from axsim.nn.ranges import calibrate, calibration, load_calibration
+from axsim.nn.summary import summary
 from axsim.nn.through import through
 
 __all__ = [
@@ -35,5 +36,6 @@ __all__ = [
     "layers",
     "load_calibration",
     "observers",
+    "summary",
     "through",
 ]

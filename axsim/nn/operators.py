@@ -314,3 +314,9 @@ _library.impl("gradients", _gradients_of_graph, "CompositeExplicitAutograd")
 torch.library.register_fake("axsim::gradients", _fake_gradients, lib=_library)
 for _name in _SCHEMAS:
     _define(_name)
+
+OPERATORS: dict[Any, tuple[str, int]] = {
+    getattr(torch.ops.axsim, name): (name, 5 + count)
+    for name, count in {"linear": 0, "matmul": 0, "conv": 4, "conv_transpose": 5}.items()
+}
+"""The operators as they are called, with their names, and where among their arguments the label stands."""

@@ -34,9 +34,7 @@ from axsim.nn.weights import made_of
 
 Range = tuple[float, float]
 
-_ALREADY = {
-    getattr(torch.ops.axsim, name): f"axsim.{name}" for name in ("linear", "conv", "conv_transpose", "matmul")
-}
+_ALREADY = {operator: f"axsim.{name}" for operator, (name, _) in operators.OPERATORS.items()}
 _TYPES = torch.float32, torch.float64, torch.float16, torch.bfloat16
 
 
@@ -64,6 +62,12 @@ class Through:
     def calls(self) -> tuple[Met, ...]:
         """What was met since this object was made, in all threads, in the order in which it came first."""
         return self._record.calls
+
+    @property
+    def ranges(self) -> str:
+        """ "static" where ranges are known before, else "dynamic"."""
+        static = self._calibrated is not None and self.quantization.activations != "dynamic"
+        return "static" if static else "dynamic"
 
     def __enter__(self) -> Through:
         stack = ExitStack()
