@@ -11,10 +11,10 @@ pytest.importorskip("torch")
 pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
 
-import axsim.nn  # noqa: E402
-from axsim import datasets, models  # noqa: E402
-from benchmarks import accuracy, training  # noqa: E402
-from benchmarks.accuracy import Task  # noqa: E402
+import axsim.nn
+from axsim import datasets, models
+from benchmarks import accuracy, training
+from benchmarks.accuracy import Task
 
 DIGITS = Task("LeNet-5, digits", "lenet5", "digits", test=100, train=64)
 
