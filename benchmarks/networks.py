@@ -1,110 +1,145 @@
-"""What a whole network's layers cost through approximate multipliers, beside exact float32.
+"""What whole networks cost through approximate multipliers, beside torch's float32; and what they classify.
 
-    python -m benchmarks.networks [--quick] [--out DIR]
+    python -m benchmarks.networks [--quick] [--network NAME ...] [--out DIR]
+    python -m benchmarks.networks layers [--quick] [--out DIR]
+    python -m benchmarks.networks accuracy [--out DIR]
 
-Runs the layers of LeNet-5, AlexNet and ResNet-18 (32 and 224 pixels) one after the other, each with random
-activations in float32 that axsim quantises and weights that are prepared, and sums their times; what lies
-between the layers (rectifiers, pooling) is left out on both sides. Prints images a second on one thread and
-on all, and writes networks.json and networks.png: how much longer than torch's float32 each layer takes. Some
-of the outputs of every layer are compared with the reference engine's first.
+Without a command: converted networks as users have them (``axsim.models`` through ``axsim.nn.approximate``,
+calibrated), rectifiers, pooling and normalisation included, at batches of 1 and 32 on one thread and on all,
+all in turn with the same network in torch. Writes networks.json and networks.png. ``layers`` sums the times
+of single layers (``benchmarks.network_layers``). ``accuracy`` measures trained networks with 19 multipliers,
+as they are and after an epoch of retraining (``benchmarks.accuracy``); cells that are done are kept in DIR.
 """
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
+import torch
 import typer
+from torch import nn
 
+import axsim.nn
+from axsim import models
+from axsim.cli.app import plain_errors
 from axsim.plots import new_figure
 from axsim.progress import track
 from axsim.results import print_table
 from axsim.threads import get_num_threads
-from benchmarks.layers import NETWORKS, Layer
-from benchmarks.operations import FLOAT32, Operation
-from benchmarks.report import (
-    COLORS,
-    EXACT_COLOR,
-    OUT,
-    OutFolder,
-    Row,
-    hand_over,
-    plain_ticks,
-    rows_of,
-    spread,
-)
+from benchmarks import accuracy as accuracies
+from benchmarks import network_layers
+from benchmarks.operations import FLOAT32
+from benchmarks.report import COLORS, OUT, OutFolder, Row, hand_over, rows_of, spread
 from benchmarks.timing import how, interleaved, threads_set_to
 
-MULTIPLIERS = ("mul8u_1446", "mul8u_JQQ", "mul8u_L40")
+INTEGER = ("mul8u_1446", "mul8u_JQQ", "mul8u_L40")
+FLOAT = ("axfpm",)
+LARGE = 1e8  # products of an image: quick runs take one image, and no float multiplier
+MOST_FLOAT = 2e9  # products of a batch through a float multiplier: some seconds
+
+app = typer.Typer(invoke_without_command=True, no_args_is_help=False, pretty_exceptions_enable=False)
 
 
-class Pass:
-    """All layers one after the other, each one's time kept."""
+@dataclass(frozen=True)
+class Case:
+    """A network with initial weights.
 
-    def __init__(self, calls: Sequence[Callable[[], object]]) -> None:
-        self.calls = calls
-        self.times: list[list[float]] = []
+    Attributes:
+        make: makes it.
+        shape: of one image.
+        products: multiply-accumulates of one image.
+    """
 
-    def __call__(self) -> None:
-        times = []
-        for call in self.calls:
-            start = time.perf_counter()
-            call()
-            times.append(time.perf_counter() - start)
-        self.times.append(times)
-
-    def medians(self) -> list[float]:
-        """Seconds of every layer: the median over all passes but the first."""
-        return [statistics.median(times) for times in zip(*self.times[1:], strict=True)]
+    make: Callable[[], nn.Module]
+    shape: tuple[int, ...]
+    products: int
 
 
-def batches(network: Sequence[Layer], quick: bool) -> tuple[int, ...]:
+def resnet18_224() -> nn.Module:
+    """ResNet-18 for large images: 7 x 7 with stride 2 and a max-pool in front (He et al. 2016, table 1)."""
+    network: Any = models.get("resnet18", seed=0, classes=1000)
+    network.conv1 = nn.Conv2d(3, 64, 7, 2, padding=3, bias=False)
+    network.bn1 = nn.Sequential(
+        network.bn1, nn.MaxPool2d(3, 2, padding=1)
+    )  # ReLU follows: max goes before it
+    return network  # type: ignore[no-any-return]
+
+
+NETWORKS = {
+    "LeNet-5": Case(lambda: models.get("lenet5", seed=0), (1, 28, 28), 406_800),
+    "ResNet-20, 32 px": Case(lambda: models.get("resnet20", seed=0), (3, 32, 32), 40_551_040),
+    "ResNet-18, 32 px": Case(lambda: models.get("resnet18", seed=0), (3, 32, 32), 555_422_720),
+    "ResNet-18, 224 px": Case(resnet18_224, (3, 224, 224), 1_814_073_344),
+    "ViT-tiny, 32 px": Case(lambda: models.get("vit", seed=0), (3, 32, 32), 365_107_584),
+}
+
+
+def batches(case: Case, quick: bool) -> tuple[int, ...]:
     """One image and 32; of large networks one only, if it is to be quick."""
-    return (1, 32) if not quick or sum(layer.products(1) for layer in network) < 1e7 else (1,)
+    return (1,) if quick and case.products > LARGE else (1, 32)
 
 
-def measure(networks: Mapping[str, Sequence[Layer]], quick: bool) -> list[Row]:
+def multipliers(case: Case, batch: int, quick: bool) -> tuple[str, ...]:
+    """Integer ones, and float ones where a pass takes no more than some seconds."""
+    most = LARGE if quick else MOST_FLOAT
+    return (*INTEGER, *(FLOAT if batch * case.products <= most else ()))
+
+
+def passes(case: Case, batch: int, mults: Sequence[str]) -> dict[str, Callable[[], object]]:
+    """What is timed: a pass of the exact network, and through every multiplier."""
+    exact = case.make().eval()
+    images = torch.rand(batch, *case.shape, generator=torch.Generator().manual_seed(0))
+    networks = {FLOAT32: exact}
+    for mult in mults:
+        made = networks[mult] = axsim.nn.approximate(exact, mult, calibrate=[images])
+        if idle := axsim.nn.summary(made, images).idle:
+            raise RuntimeError(f"{', '.join(idle)} did not multiply through {mult}")
+    return {what: forward(network, images) for what, network in networks.items()}
+
+
+def forward(network: nn.Module, images: torch.Tensor) -> Callable[[], object]:
+    """A pass without gradients as a call."""
+
+    def call() -> object:
+        with torch.no_grad():
+            return network(images)
+
+    return call
+
+
+def measure(networks: Mapping[str, Case], quick: bool) -> list[Row]:
     """One row for each network, batch, number of threads and thing timed."""
-    counts = sorted({1, get_num_threads()})
-    settings = [(name, batch) for name, network in networks.items() for batch in batches(network, quick)]
+    settings = [(name, batch) for name, case in networks.items() for batch in batches(case, quick)]
     rows = []
     for name, batch in track(settings, "timing", len(settings)):
-        operations = [Operation.random(layer, batch, floats=True) for layer in networks[name]]
-        for operation in operations:
-            for mult in MULTIPLIERS:
-                operation.check(mult)
-        products = sum(layer.products(batch) for layer in networks[name])
-        for threads in counts:
-            passes = {mult: Pass([o.through(mult) for o in operations]) for mult in MULTIPLIERS}
-            exact = [o.exact() for o in operations]
-            if all(exact):
-                passes = {FLOAT32: Pass([calls[FLOAT32] for calls in exact]), **passes}
+        case = networks[name]
+        calls = passes(case, batch, multipliers(case, batch, quick))
+        for threads in sorted({1, get_num_threads()}):
             with threads_set_to(threads):
-                times = interleaved(passes, **how(quick))
+                times = interleaved(calls, **how(quick))
             facts = {"network": name, "batch": batch, "threads": threads}
-            for row in rows_of(times, products, FLOAT32, **facts):
+            for row in rows_of(times, batch * case.products, FLOAT32, **facts):
                 row["images_per_second"] = batch / row["seconds"]["median"]
-                row["layers"] = [str(layer) for layer in networks[name]]
-                row["layer_seconds"] = passes[row["what"]].medians()
                 rows.append(row)
     return rows
 
 
 def print_networks(rows: Sequence[Row]) -> None:
-    """The table of images a second."""
+    """The table of ratios."""
     print_table(
-        "Layers of whole networks; medians; quartiles of the time in percent of its median",
-        ("network", "batch", "threads", "what", "images/s", "time / float32's", "quartiles"),
+        "Whole converted networks; medians; quartiles of the time in percent of its median",
+        ("network", "batch", "threads", "what", "ms", "images/s", "time / float32's", "quartiles"),
         [
             (
                 r["network"],
                 str(r["batch"]),
                 str(r["threads"]),
                 r["what"],
-                _count(r["images_per_second"]),
-                f"{1 / r['ratio_to_float32']:.2f}" if r["ratio_to_float32"] else "",
+                f"{1e3 * r['seconds']['median']:.3g}",
+                f"{r['images_per_second']:,.1f}",
+                f"{1 / r['ratio_to_float32']:.2f}",
                 spread(r),
             )
             for r in rows
@@ -112,51 +147,69 @@ def print_networks(rows: Sequence[Row]) -> None:
     )
 
 
-def _count(number: float) -> str:
-    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
-
-
 def picture(rows: Sequence[Row]) -> Any:
-    """Every layer's time, relative to torch's float32 where it is there; batch 1, a panel a network."""
-    shown = [r for r in rows if r["batch"] == 1 and r["threads"] == max(r["threads"] for r in rows)]
-    names = list(dict.fromkeys(r["network"] for r in shown))
-    figure = new_figure(14, 8)
-    panels = figure.subplots(2, -(-len(names) // 2), squeeze=False).ravel()
-    for panel in panels[len(names) :]:
-        panel.axis("off")
-    for panel, name in zip(panels, names, strict=False):
-        mine = [r for r in shown if r["network"] == name]
-        exact = next((r["layer_seconds"] for r in mine if r["what"] == FLOAT32), None)
-        for r in mine:
-            y = [s / e for s, e in zip(r["layer_seconds"], exact or [1.0] * len(r["layers"]), strict=True)]
-            style = {"color": EXACT_COLOR, "linestyle": "--"} if r["what"] == FLOAT32 else {"marker": "o"}
-            color = {"color": COLORS[r["what"]]} if r["what"] in COLORS else {}
-            label = f"{r['what']}: {_count(r['images_per_second'])} images/s"
-            panel.plot(range(len(y)), y, markersize=4, label=label, **style, **color)
-        short = [label.split(":")[0] for label in mine[0]["layers"]]
-        panel.set_xticks(range(len(short)), short, rotation=90, fontsize=8)
+    """How much longer than float32 networks take, a panel a number of threads, a group of bars a network."""
+    counts = sorted({r["threads"] for r in rows})
+    groups = list(dict.fromkeys((r["network"], r["batch"]) for r in rows))
+    kinds = [what for what in dict.fromkeys(r["what"] for r in rows) if what != FLOAT32]
+    figure = new_figure(1 + 1.5 * len(groups), 3.4 * len(counts))
+    panels = figure.subplots(len(counts), 1, squeeze=False).ravel()
+    for panel, threads in zip(panels, counts, strict=True):
+        for k, what in enumerate(kinds):
+            mine = [r for r in rows if r["threads"] == threads and r["what"] == what]
+            places = [
+                groups.index((r["network"], r["batch"])) + 0.2 * (k - (len(kinds) - 1) / 2) for r in mine
+            ]
+            heights = [1 / r["ratio_to_float32"] for r in mine]
+            bars = panel.bar(places, heights, 0.2, color=COLORS.get(what, "#7d5ba6"), label=what)
+            panel.bar_label(bars, fmt="%.1f", fontsize=7)
+        panel.axhline(1, color="#999999", linestyle="--")
+        names = [f"{name}\nbatch {batch}" for name, batch in groups]
+        panel.set_xticks(range(len(groups)), names, fontsize=8)
         panel.set(
-            yscale="log",
-            title=name,
-            ylabel="time / time in float32" if exact else "seconds",
+            title=f"{threads} thread{'s' * (threads > 1)}", ylabel="time / time in float32", yscale="log"
         )
-        plain_ticks(panel.yaxis, *panel.get_ylim())
-        panel.grid(alpha=0.3, axis="y")
-        panel.legend(fontsize=8, frameon=False)
-    threads = shown[0]["threads"]
-    figure.suptitle(f"Layers of networks, batch 1, {threads} thread{'s' * (threads > 1)}, float32 in and out")
+        panel.margins(y=0.15)
+    panels[0].legend(fontsize=8, frameon=False, ncols=4)
     return figure
 
 
-def main(
-    quick: Annotated[bool, typer.Option("--quick", help="Few rounds and batches: under 40 seconds.")] = False,
+@app.callback()
+@plain_errors
+def whole(
+    context: typer.Context,
+    quick: Annotated[bool, typer.Option("--quick", help="Few rounds and batches.")] = False,
+    network: Annotated[
+        list[str] | None, typer.Option(help=f"Of {'; '.join(NETWORKS)}. Default: all.")
+    ] = None,
     out: OutFolder = OUT,
 ) -> None:
-    """Time the layers of whole networks through approximate multipliers beside exact float32."""
-    rows = measure(NETWORKS, quick)
+    """Time whole converted networks beside torch's float32; or what a command says."""
+    if context.invoked_subcommand is not None:
+        return
+    names = network or list(NETWORKS)
+    if strange := [name for name in names if name not in NETWORKS]:
+        raise typer.BadParameter(f"--network is {strange[0]!r}, expected one of {'; '.join(NETWORKS)}")
+    rows = measure({name: NETWORKS[name] for name in names}, quick)
     print_networks(rows)
     hand_over(out, "networks", rows, picture(rows))
 
 
+app.command("layers")(network_layers.main)
+
+
+@app.command()
+@plain_errors
+def accuracy(
+    out: OutFolder = OUT,
+    threads: Annotated[int, typer.Option(help="Threads of axsim and torch.")] = 1,
+) -> None:
+    """Measure trained networks with every multiplier, as they are and retrained."""
+    with threads_set_to(threads):
+        rows = accuracies.run(out / "accuracy_cells", accuracies.TASKS)
+    accuracies.print_rows(rows)
+    hand_over(out, "accuracy", rows, accuracies.picture(rows))
+
+
 if __name__ == "__main__":
-    typer.run(main)
+    app()

@@ -93,3 +93,28 @@ def bits(x: object) -> np.ndarray:
     """Bit patterns of float32 numbers, every NaN as the same pattern."""
     array = np.asarray(x, np.float32)
     return np.where(np.isnan(array), np.uint32(0x7FC00000), array.view(np.uint32))
+
+
+def same(x: np.ndarray, y: np.ndarray) -> bool:
+    """Equal bits, whatever the NaN."""
+    if x.dtype != y.dtype or x.shape != y.shape:
+        return False
+    unsigned = np.dtype(f"u{x.itemsize}")
+    return bool(np.where(np.isnan(x) & np.isnan(y), True, x.view(unsigned) == y.view(unsigned)).all())
+
+
+def normal(*shape: int, seed: int = 0) -> np.ndarray:
+    """Ordinary numbers of both signs, float32."""
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def drawn(multiplier: FloatMultiplier, shape: tuple[int, ...], kind: str, seed: int) -> np.ndarray:
+    """Kinds: "ordinary" numbers and zeros; "wide": finite ones of the whole range; "special": any numbers."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal(shape).astype(np.float32)
+    if kind == "ordinary":
+        return np.where(rng.random(shape) < 0.2, np.float32(0), x)
+    numbers = numbers_of(multiplier.format)
+    if kind == "wide":
+        numbers = numbers[np.isfinite(numbers)]
+    return np.where(rng.random(shape) < 0.3, x, rng.choice(numbers, shape))

@@ -2,7 +2,8 @@
 
 They are known to ``torch.library``: ``torch.compile`` and ``torch.export`` take them as they are, and
 gradients follow the rule of their arithmetic. Keys name that (``axsim.nn.arithmetic``); ``a_range`` is the
-range of the activations, none for their own; ``label`` is what errors call the layer.
+range of the activations, none for their own; ``label`` is what errors call the layer, or the tag of a layer
+that counts its products (``axsim.nn.tally``).
 
 The functions of the same names are for callers in Python: where nothing is recorded, traced or compiled, they
 compute at once, without the dispatcher.
@@ -22,6 +23,7 @@ from axsim.nn.geometry import Conv, Geometry, Linear, MatMul, Transposed, output
 from axsim.nn.gradients.rule import Product
 from axsim.nn.gradients.ste import kept
 from axsim.nn.products import activations, as_wide, own_params, product, right_params, weight_params
+from axsim.nn.tally import count, plain
 from axsim.quantization import Rule
 
 Ints = Sequence[int]
@@ -131,13 +133,16 @@ def _named(
     geometry: Geometry,
     b_range: Sequence[float] | None = None,
 ) -> Tensor:
-    """The product; errors say where."""
+    """The product, counted; errors say where."""
     try:
-        return product(x, w, bias, _pair(a_range), resolve(key), geometry, _pair(b_range))
+        out = product(x, w, bias, _pair(a_range), resolve(key), geometry, _pair(b_range))
     except (TypeError, ValueError) as error:
         if not label:
             raise
-        raise type(error)(f"{label}: {error}") from error
+        raise type(error)(f"{plain(label)}: {error}") from error
+    if label:
+        count(label, x, w, geometry, out)
+    return out
 
 
 def _pair(limits: Sequence[float] | None) -> Range | None:

@@ -148,12 +148,17 @@ def feed(model: nn.Module, batches: Batches) -> int:
         )
     count = 0
     for batch in batches:
-        _run_one(model, batch)
+        run_batch(model, batch)
         count += 1
     return count
 
 
-def _run_one(model: nn.Module, batch: Any) -> None:
+def run_batch(model: nn.Module, batch: Any) -> None:
+    """Run the model on a batch as ``calibrate`` takes it, on the model's device.
+
+    Raises:
+        TypeError: it is something else.
+    """
     tensors = [*model.parameters(), *model.buffers()]
     device = tensors[0].device if tensors else torch.device("cpu")
     if isinstance(batch, Tensor):

@@ -43,7 +43,7 @@ class Bound:
 
     def __init__(self, prepared: Prepared, geometry: Geometry | None = None) -> None:
         self.prepared, self.geometry = prepared, geometry
-        self._layers: Kept[tuple[Layers, Subject] | None] = Kept(32)
+        self._layers: Kept[Layers | None] = Kept(32)
 
     @computing
     def __call__(self, x: Any, bias: Any, by: By, out_dtype: Any = None) -> Any:
@@ -63,7 +63,7 @@ class Bound:
             key = x.shape, by.qmin, by.qmax
             found = self._layers.get(key, lambda: self._whole(x, by))
             if found is not None:
-                return self._through(*found, Unquantized("x", x, by), bias)
+                return self._through(found, Unquantized("x", x, by), bias)
         accepted = accept(x=x) if bias is None else accept(x=x, bias=bias)
         arrays = accepted.arrays
         with accepted.context:
@@ -80,16 +80,18 @@ class Bound:
                 )
             return accepted.wrap(out)
 
-    def _through(self, layers: Layers, subject: Subject, x: Unquantized, bias: Array | None) -> Array:
+    def _through(self, layers: Layers, x: Unquantized, bias: Array | None) -> Array:
         weights = self.prepared.on(cpu)
         if self.geometry is None:
-            return layers.gemm(subject.folded, x, weights, bias)
-        return layers.conv2d(subject.folded, x, weights, self.geometry, bias)
+            return layers.float_gemm(x, weights, bias)
+        return layers.float_conv2d(x, weights, self.geometry, bias)
 
-    def _whole(self, x: Array, by: QuantParams | Rule) -> tuple[Layers, Subject] | None:
+    def _whole(self, x: Array, by: QuantParams | Rule) -> Layers | None:
         """What carries the whole call out at once for operands of that shape; None where nothing does."""
         multiplier, weights = self.prepared.multiplier, self.prepared.on(cpu)
         if not isinstance(multiplier, Multiplier) or weights.quantized is None:
+            return None
+        if not x.size or not weights.values.size or weights.ndim != (2 if self.geometry is None else 4):
             return None
         folded = fold(multiplier.table, by.dtype, weights.dtype)
         integer.check_range("by", by, folded.a_limits, multiplier)
@@ -98,5 +100,4 @@ class Bound:
             work = Work.of_gemm(x.shape, weights.shape)
         else:
             work = Work.of_conv2d(x.shape, weights.shape, self.geometry)
-        layers = cpu.layer(cpu.choose("auto", work, subject), subject, Unquantized("x", x, by), weights)
-        return None if layers is None else (layers, subject)
+        return cpu.layers(cpu.choose("auto", work, subject), subject)

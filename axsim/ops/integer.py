@@ -112,7 +112,7 @@ def matmul(
             sums = engine.gemm(call.table, *call.integers, call.accumulator)
         else:
             sums = layers.gemm(as_bytes(a), weights, call.accumulator)
-        return sums if bias is None else _plus(sums, bias)
+        return sums if bias is None else sums + bias.astype(sums.dtype)
     if layers is not None:
         return layers.float_gemm(call.by[0], weights, bias)
     left, right = call.quantized(bias)
@@ -139,18 +139,13 @@ def conv2d(
             sums = engine.conv2d(call.table, *call.integers, geometry, 0, call.accumulator)
         else:
             sums = layers.conv2d(as_bytes(x), weights, geometry, call.accumulator)
-        return sums if bias is None else _plus(sums, bias[:, None, None])
+        return sums if bias is None else sums + bias.astype(sums.dtype)[:, None, None]
     if layers is not None:
         return layers.float_conv2d(call.by[0], weights, geometry, bias)
     left, right = call.quantized(bias)
     operands = as_bytes(left.values), as_bytes(right.values)
     sums = engine.conv2d(call.table, *operands, geometry, left.pad, call.accumulator)
     return backend.scaled_conv2d(sums, left, right, geometry, bias, call.out_dtype)
-
-
-def _plus(sums: Array, bias: Array) -> Array:
-    sums += bias.astype(sums.dtype)
-    return sums
 
 
 def explain_matmul(backend: Backend, multiplier: Multiplier, a: Array, b: Right, options: Options) -> Plan:

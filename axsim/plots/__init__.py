@@ -5,6 +5,7 @@ from __future__ import annotations
 from axsim.plots.errors import ErrorScale, comparison_picture, error_panel, error_picture
 from axsim.plots.figures import check_ending, new_figure, save_figure
 from axsim.plots.fronts import pareto_picture
+from axsim.plots.layers import layers_picture
 
 __all__ = [
     "ErrorScale",
@@ -12,6 +13,7 @@ __all__ = [
     "comparison_picture",
     "error_panel",
     "error_picture",
+    "layers_picture",
     "new_figure",
     "pareto_picture",
     "save_figure",

@@ -182,7 +182,8 @@ void PatchOperand<T>::copy_term(std::size_t group, const Place &place, std::size
     };
 
     // Whole output rows that are short: a few pieces each, more than is needed, as what follows is written later.
-    const std::size_t whole_from = std::min(left, s.out_width), whole_until = std::clamp(right, whole_from, s.out_width);
+    const std::size_t whole_from = std::min(left, s.out_width),
+                      whole_until = std::clamp(right, whole_from, s.out_width);
     const std::size_t pieces = ceil_div(whole_until - whole_from, kPiece<T>);
     const bool is_short = s.stride_x == 1 && whole_from <= kPiece<T> && s.out_width - whole_until <= kPiece<T> &&
                           pieces > 0 && pieces <= 4;
@@ -191,8 +192,8 @@ void PatchOperand<T>::copy_term(std::size_t group, const Place &place, std::size
         if (y < s.pad_top || y - s.pad_top >= s.height) return std::size_t{0};
         std::size_t count = std::min({most, s.out_height - oy, ceil_div(s.pad_top + s.height - y, s.stride_y)});
         const auto last = [&] { return plane + (y - s.pad_top + (count - 1) * s.stride_y) * s.width; };
-        const std::size_t reach = static_cast<std::size_t>(static_cast<std::ptrdiff_t>(whole_from) + shift) +
-                                  pieces * kPiece<T>;
+        const std::size_t reach =
+            static_cast<std::size_t>(static_cast<std::ptrdiff_t>(whole_from) + shift) + pieces * kPiece<T>;
         while (count > 0 && static_cast<std::size_t>(end_of_x - last()) < reach) --count;
         return count;
     };

@@ -14,6 +14,25 @@ inline std::uint16_t index_of(std::int16_t value) {
     return static_cast<std::uint16_t>(value < 0 ? 256 - value : value);
 }
 
+// Throws std::invalid_argument unless all are operands.
+inline void require_operands(const std::uint8_t *, std::size_t) {}
+inline void require_operands(const std::int16_t *values, std::size_t count) {
+    std::int16_t least = 0, most = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        least = values[i] < least ? values[i] : least;
+        most = values[i] > most ? values[i] : most;
+    }
+    index_of(least);
+    index_of(most);
+}
+
+// index_of of operands that were looked at before: a loop of these becomes vectors.
+inline std::uint16_t known_index(std::uint8_t value) { return value; }
+inline std::uint16_t known_index(std::int16_t value) {
+    const auto negative = static_cast<std::int16_t>(-(value < 0));
+    return static_cast<std::uint16_t>((value ^ negative) - negative + (negative & 256));
+}
+
 // `groups` matrices of `rows` right rows by `depth` terms: element (group, row, k) is at
 // group * rows * depth + row * row_stride + k * k_stride.
 struct RightShape {

@@ -26,8 +26,9 @@ Schedule multiply_to(const FactoredProduct &product, const To &to, int threads) 
 }
 
 std::vector<std::uint16_t> indices_of(const std::int16_t *numbers, std::size_t count) {
+    require_operands(numbers, count);
     std::vector<std::uint16_t> indices(count);
-    std::transform(numbers, numbers + count, indices.begin(), [](std::int16_t number) { return index_of(number); });
+    std::transform(numbers, numbers + count, indices.begin(), [](std::int16_t number) { return known_index(number); });
     return indices;
 }
 

@@ -13,24 +13,33 @@ namespace axsim {
 // Runs of `run` elements, to be followed each by what else the passes of a product need of it: out[outer][pass][run].
 template <class T>
 std::vector<std::uint8_t> streamed(const T *values, std::size_t outer, std::size_t run, std::size_t passes) {
+    require_operands(values, outer * run);
     std::vector<std::uint8_t> bytes(outer * passes * run);
     for (std::size_t o = 0; o < outer; ++o)
-        for (std::size_t i = 0; i < run; ++i) {
-            const std::uint16_t index = index_of(values[o * run + i]);
-            for (std::size_t pass = 0; pass < passes; ++pass)
-                bytes[(o * passes + pass) * run + i] =
-                    static_cast<std::uint8_t>(passes == 1 || (index >= kSide) == (pass == 1) ? index : 0);
+        for (std::size_t pass = 0; pass < passes; ++pass) {
+            const T *const from = values + o * run;
+            std::uint8_t *const to = bytes.data() + (o * passes + pass) * run;
+            if (passes == 1)
+                for (std::size_t i = 0; i < run; ++i) to[i] = static_cast<std::uint8_t>(from[i]);
+            else if (pass == 0)
+                for (std::size_t i = 0; i < run; ++i) to[i] = static_cast<std::uint8_t>(from[i] > 0 ? from[i] : 0);
+            else
+                for (std::size_t i = 0; i < run; ++i) to[i] = static_cast<std::uint8_t>(from[i] < 0 ? -from[i] : 0);
         }
     return bytes;
 }
 
 template <class T>
 std::vector<std::uint16_t> numbered(const Columns &columns, const T *values, std::size_t outer, std::size_t run) {
+    require_operands(values, outer * run);
     std::vector<std::uint16_t> numbers(outer * columns.passes() * run);
     for (std::size_t o = 0; o < outer; ++o)
-        for (std::size_t pass = 0; pass < columns.passes(); ++pass)
-            for (std::size_t i = 0; i < run; ++i)
-                numbers[(o * columns.passes() + pass) * run + i] = columns.column(index_of(values[o * run + i]), pass);
+        for (std::size_t pass = 0; pass < columns.passes(); ++pass) {
+            const T *const from = values + o * run;
+            std::uint16_t *const to = numbers.data() + (o * columns.passes() + pass) * run;
+            const std::uint16_t first = columns.column(0, pass);
+            for (std::size_t i = 0; i < run; ++i) to[i] = static_cast<std::uint16_t>(first + known_index(from[i]));
+        }
     return numbers;
 }
 

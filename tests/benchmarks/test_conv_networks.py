@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmarks import conv, networks, operations, timing
+from benchmarks import conv, network_layers, operations, timing
 from benchmarks.layers import Layer
 from benchmarks.operations import FLOAT32
 
@@ -19,7 +19,7 @@ TINY = (Layer("conv1", 1, 2, 6, 3), Layer("fc", 32, 3))
 def torch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     monkeypatch.setattr(timing, "BLOCK", 1e-5)
     monkeypatch.setattr(conv, "get_num_threads", lambda: 2)
-    monkeypatch.setattr(networks, "get_num_threads", lambda: 2)
+    monkeypatch.setattr(network_layers, "get_num_threads", lambda: 2)
     if request.param:
         pytest.importorskip("torch")
     else:
@@ -73,34 +73,34 @@ def test_networks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], torch: bool
 ) -> None:
     pytest.importorskip("axsim._native", reason="axsim was installed without its compiled module")
-    monkeypatch.setattr(networks, "NETWORKS", {"Tiny": TINY, "Other": TINY[1:], "Third": TINY[:1]})
-    networks.main(quick=True, out=tmp_path)
-    rows = json.loads((tmp_path / "networks.json").read_text())["rows"]
+    monkeypatch.setattr(network_layers, "NETWORKS", {"Tiny": TINY, "Other": TINY[1:], "Third": TINY[:1]})
+    network_layers.main(quick=True, out=tmp_path)
+    rows = json.loads((tmp_path / "network_layers.json").read_text())["rows"]
     assert {(r["network"], r["batch"], r["threads"]) for r in rows} == {
         (network, batch, threads)
         for network in ("Tiny", "Other", "Third")
         for batch in (1, 32)
         for threads in (1, 2)
     }
-    assert {r["what"] for r in rows} == {*networks.MULTIPLIERS, *([FLOAT32] if torch else [])}
+    assert {r["what"] for r in rows} == {*network_layers.MULTIPLIERS, *([FLOAT32] if torch else [])}
     for r in rows:
         assert len(r["layer_seconds"]) == len(r["layers"])
         assert r["images_per_second"] == pytest.approx(r["batch"] / r["seconds"]["median"])
         assert min(r["layer_seconds"]) > 0
-    assert (tmp_path / "networks.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "network_layers.png").read_bytes().startswith(b"\x89PNG")
     assert "images/s" in capsys.readouterr().out
 
 
 def test_large_networks_are_run_with_one_image_if_it_is_to_be_quick() -> None:
     large = (Layer("fc", 10**4, 10**4),)
-    assert networks.batches(large, quick=True) == (1,)
-    assert networks.batches(large, quick=False) == networks.batches(TINY, quick=True) == (1, 32)
+    assert network_layers.batches(large, quick=True) == (1,)
+    assert network_layers.batches(large, quick=False) == network_layers.batches(TINY, quick=True) == (1, 32)
 
 
 def test_the_first_pass_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([0.0, 9.0, 9.0, 9.0, 10.0, 11.0, 11.0, 14.0])  # begin and end of two layers, twice
-    monkeypatch.setattr(networks, "time", SimpleNamespace(perf_counter=lambda: next(times)))
-    run = networks.Pass([lambda: None, lambda: None])
+    monkeypatch.setattr(network_layers, "time", SimpleNamespace(perf_counter=lambda: next(times)))
+    run = network_layers.Pass([lambda: None, lambda: None])
     run()
     run()
     assert run.medians() == [1.0, 3.0]

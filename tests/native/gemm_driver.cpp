@@ -74,25 +74,33 @@ void check_tile(const GemmKernels &set, bool bytes, bool repeated_unsigned, std:
         }
 }
 
-GemmPart random_part(bool bytes, std::size_t terms, int left_most, int right_most, unsigned shift, std::int64_t sums) {
+// `odd`: numbers of operands with a sign, 256 of them and their opposites; `ramp`: sums of what the nibbles stand for.
+std::vector<std::int16_t> random_numbers(int low, int high, bool ramp, bool odd) {
+    std::vector<std::int16_t> numbers;
+    for (int v = 0; v < 256; ++v)
+        numbers.push_back(static_cast<std::int16_t>(ramp ? v * high / 255 : number(low, high)));
+    if (odd)
+        for (int v = 0; v < 256; ++v) numbers.push_back(static_cast<std::int16_t>(-numbers[v]));
+    return numbers;
+}
+
+GemmPart random_part(bool bytes, std::size_t terms, int left_most, int right_most, unsigned shift, std::int64_t sums,
+                     bool left_odd = false, bool right_odd = false) {
     GemmPart part{bytes, shift, 0, {}, {}};
     std::int64_t reach = 0;
     for (std::size_t t = 0; t < terms; ++t) {
-        std::int16_t left[256], right[256];
-        const bool ramp = between(0, 2) == 0;  // which is a sum of what the nibbles stand for
-        for (int v = 0; v < 256; ++v) {
-            left[v] = static_cast<std::int16_t>(ramp ? v * left_most / 255 : number(bytes ? 0 : -left_most, left_most));
-            right[v] = static_cast<std::int16_t>(ramp ? v * right_most / 255 : number(-right_most, right_most));
-        }
-        part.left.emplace_back(left, 256, bytes, true);
-        part.right.emplace_back(right, 256, bytes, false);
+        const bool ramp = between(0, 2) == 0;
+        const auto left = random_numbers(bytes ? 0 : -left_most, left_most, ramp, left_odd);
+        const auto right = random_numbers(-right_most, right_most, ramp, right_odd);
+        part.left.emplace_back(left.data(), left.size(), bytes, true);
+        part.right.emplace_back(right.data(), right.size(), bytes, false);
         reach += std::int64_t{left_most} * right_most;
     }
     part.depth = static_cast<std::size_t>(sums / reach);
     return part;
 }
 
-std::int64_t entry(const GemmFactors &factors, std::uint8_t a, std::uint8_t b) {
+std::int64_t entry(const GemmFactors &factors, std::size_t a, std::size_t b) {
     std::int64_t sum = 0;
     if (!factors.left_sums.empty()) sum += factors.left_sums[a];
     if (!factors.right_sums.empty()) sum += factors.right_sums[b];
@@ -131,6 +139,49 @@ void check_product(const GemmKernels &set, std::size_t m, std::size_t k, std::si
         }
 }
 
+// Operands with a sign on the sides that are signed; the right one expanded before, or when it is read.
+void check_signs(const GemmKernels &set, std::size_t m, std::size_t k, std::size_t n, bool left_signed,
+                 bool right_signed, int threads) {
+    GemmFactors factors{set.byte_sums, {}, {}, {}, left_signed, right_signed};
+    factors.parts.push_back(random_part(false, 2, 300, 200, 1, INT32_MAX, left_signed, right_signed));
+    if (set.byte_sums != 0 && !left_signed)
+        factors.parts.push_back(random_part(true, 2, 21, 30, 3, set.byte_sums, false, right_signed));
+    for (std::size_t v = 0; v < (right_signed ? kIndices : 256); ++v) factors.right_sums.push_back(between(-999, 999));
+    const auto drawn = [](std::size_t count, bool is_signed) {
+        std::vector<std::uint16_t> indices(count);
+        for (auto &index : indices) index = static_cast<std::uint16_t>(between(0, is_signed ? 511 : 255));
+        return indices;
+    };
+    const std::vector<std::uint16_t> a = drawn(m * k, left_signed), b = drawn(k * n, right_signed);
+    const std::vector<std::uint8_t> bytes(a.begin(), a.end());
+    const std::int64_t index = 0;
+    const MatrixOperand<std::uint8_t> of_bytes(bytes.data(), &index, m * k, k, 1);
+    const MatrixOperand<std::uint16_t> of_indices(a.data(), &index, m * k, k, 1), right(b.data(), &index, k * n, 1, n);
+    const FactorsSide left{left_signed ? nullptr : &of_bytes, left_signed ? &of_indices : nullptr, nullptr};
+
+    const RightMatrices matrices{{1, n, k, 1, n}, b, right_signed};
+    const Expansion expansions[2] = {{matrices, factors, set, false}, {matrices, factors, set, true}};
+    struct Both : Expansions {
+        const Expansion *all;
+        const Expansion *expansion(const GemmKernels &, bool in_vectors) const override { return all + in_vectors; }
+    } both;
+    both.all = expansions;
+    for (const Expansions *expanded :
+         {static_cast<const Expansions *>(nullptr), static_cast<const Expansions *>(&both)})
+        for (const bool transposed : {false, true}) {
+            const Axis rows{m, m, 0, transposed ? 1 : n}, columns{n, n, 0, transposed ? m : 1};
+            std::vector<std::int32_t> out(m * n, 77);
+            multiply(FactoredProduct{factors, left, {nullptr, &right, expanded}, rows, columns, 1, m * n, k},
+                     out.data(), threads);
+            for (std::size_t i = 0; i < m; ++i)
+                for (std::size_t j = 0; j < n; ++j) {
+                    std::int64_t expected = 0;
+                    for (std::size_t t = 0; t < k; ++t) expected += entry(factors, a[i * k + t], b[t * n + j]);
+                    CHECK(set.name, out[rows.offset(i) + columns.offset(j)] == static_cast<std::int32_t>(expected));
+                }
+        }
+}
+
 void check_all(const GemmKernels &set) {
     CHECK(set.name, set.rows <= kMostGemmRows && set.columns <= kMostGemmColumns);
     for (std::size_t steps : {1, 2, 3, 7, 64}) {
@@ -143,6 +194,9 @@ void check_all(const GemmKernels &set) {
         check_product<std::int32_t>(set, size(40), size(150), size(70), round % 2 != 0, 1 + round % 3);
         check_product<std::int64_t>(set, size(70), size(90), size(40), round % 2 == 0, 1 + round % 2);
     }
+    for (int round = 0; round < 8; ++round)
+        check_signs(set, static_cast<std::size_t>(between(1, 70)), static_cast<std::size_t>(between(1, 300)),
+                    static_cast<std::size_t>(between(1, 60)), round % 2 != 0, round % 4 < 2, 1 + round % 2);
     check_product<std::int64_t>(set, 7, 1700, 5, false, 1);     // several pieces
     check_product<std::int32_t>(set, 130, 300, 190, false, 3);  // several tiles
     std::printf("%s with %zu x %zu sums is right\n", set.name, set.rows, set.columns);

@@ -24,13 +24,13 @@ from compiled_programs import (
 )
 
 SETS = ("any", "portable", "avx2", "avx512", "vnni")
-# The choice by processor is made in the driver.
-CHOICES = (NATIVE / "factored/kernels.cpp", NATIVE / "common/isa.cpp")
+# The driver chooses the kernels.
+CHOICE = NATIVE / "factored/kernels.cpp"
 SOURCES = {
     "driver": (HERE / "gemm_driver.cpp", ()),
     "any": (NATIVE / "factored/kernels_portable.cpp", ("-U__SSE2__", "-Dportable_gemm=any_gemm")),
     **named(
-        [source for source in library("factored", "common", "threads") if source not in CHOICES],
+        [source for source in library("factored", "common", "threads", "quantise") if source != CHOICE],
         {"avx2": AVX2, "avx512": EMULATED_AVX512, "vnni": EMULATED_AVX512},
     ),
 }

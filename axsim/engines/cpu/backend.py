@@ -23,9 +23,9 @@ if NATIVE_IS_BUILT:
     from axsim.engines.cpu.layers import prepared_sums
 
 __all__ = [
-    "array", "biased", "choose", "constants", "converted", "described", "extremes", "float_layers", "floats",
-    "host", "integers", "layers", "place", "plan", "quantized", "row_extremes", "scaled_conv2d", "scaled_gemm",
-    "scaled_lookup", "select",
+    "array", "biased", "choose", "constants", "converted", "described", "extremes", "float_layers",
+    "floats", "host", "integers", "layers", "place", "plan", "quantized", "row_extremes",
+    "scaled_conv2d", "scaled_gemm", "scaled_lookup", "select",
 ]  # fmt: skip
 
 Array = NDArray[Any]

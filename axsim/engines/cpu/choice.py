@@ -79,8 +79,8 @@ PRODUCTS = {
     "avx512": Products(15, 360, 2100),
     "avx512vnni": Products(12, 260, 1900),
 }
-# A look-up where filters see one channel, by a kernel of its own that is the same in all instruction sets; unless so
-# many filters see it that the other kernels are faster.
+# A look-up where filters see one channel, by a kernel of its own that is the same in all instruction sets;
+# unless so many filters see it that the other kernels are faster.
 DEPTHWISE = 350.0
 
 # Calls of fewer products are looked up: choosing takes time itself.

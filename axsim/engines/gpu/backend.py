@@ -22,9 +22,9 @@ from axsim.engines.protocols import FloatEngine, Sums
 from axsim.multipliers.float_multiplier import FloatMultiplier
 
 __all__ = [
-    "array", "biased", "choose", "constants", "converted", "described", "extremes", "float_layers", "floats",
-    "host", "integers", "layers", "place", "plan", "quantized", "row_extremes", "scaled_conv2d", "scaled_gemm",
-    "scaled_lookup", "select",
+    "array", "biased", "choose", "constants", "converted", "described", "extremes", "float_layers",
+    "floats", "host", "integers", "layers", "place", "plan", "quantized", "row_extremes",
+    "scaled_conv2d", "scaled_gemm", "scaled_lookup", "select",
 ]  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from axsim.nn.arithmetic import Arithmetic
 from axsim.nn.observers import Observer, Range, Seen, observer_of
 from axsim.nn.quantization import Quantization
+from axsim.nn.tally import Tally
 from axsim.nn.weights import forget
 from axsim.quantization import Rule
 
@@ -33,6 +34,7 @@ class Approximate:
         label: the layer's name in the model; errors begin with it.
         calibration: the range of the activations of each site that a calibration reached.
         watched: what a calibration has seen so far, by site; None while there is none.
+        tally: the products that went through the multiplier.
     """
 
     arithmetic: Arithmetic
@@ -40,6 +42,7 @@ class Approximate:
     label: str
     calibration: dict[str, Range]
     watched: dict[str, Seen] | None
+    tally: Tally
 
     exact_class: ClassVar[type[nn.Module]]
     sites: ClassVar[tuple[str, ...]] = ("",)
@@ -50,6 +53,11 @@ class Approximate:
             f"{type(self).__name__} is what axsim.nn.approximate makes of a layer: make a "
             f"{type(self).exact_class.__name__} and give it to that"
         )
+
+    @property
+    def tag(self) -> str:
+        """The layer's label for operators, which count its products."""
+        return self.tally.tag(self.label)
 
     @property
     def wants_ranges(self) -> bool:
@@ -151,7 +159,7 @@ def become_approximate(
     if not isinstance(layer, Approximate):
         layer.__class__ = _class_of(type(layer))
         layer.__dict__.update(calibration={}, watched=None)
-    layer.__dict__.update(arithmetic=arithmetic, quantization=quantization, label=label)
+    layer.__dict__.update(arithmetic=arithmetic, quantization=quantization, label=label, tally=Tally())
 
 
 def become_exact(layer: nn.Module) -> None:

@@ -31,7 +31,7 @@ class ConvPart(Approximate):
         # Dynamo warns of caches, and needs none.
         where = geometry_of if torch.compiler.is_compiling() else _kept_geometry
         geometry = where(layer.kernel_size, layer.stride, padding, layer.dilation, layer.groups)
-        out = conv(x, layer.weight, layer.bias, self.limits(), self.arithmetic.key, geometry, self.label)
+        out = conv(x, layer.weight, layer.bias, self.limits(), self.arithmetic.key, geometry, self.tag)
         return out if input.ndim == out.ndim else out.squeeze(0)
 
 

@@ -19,7 +19,7 @@ class LinearPart(Approximate):
             self.watch(input)
             return super().forward(input)  # type: ignore[misc]
         layer = cast(nn.Linear, self)
-        return linear(input, layer.weight, layer.bias, self.limits(), self.arithmetic.key, self.label)
+        return linear(input, layer.weight, layer.bias, self.limits(), self.arithmetic.key, self.tag)
 
 
 @registered

@@ -30,7 +30,7 @@ class TransposedPart(Approximate):
             x = x.unsqueeze(0)
         geometry = Transposed(layer.stride, layer.padding, extra, layer.dilation, layer.groups)
         key = self.arithmetic.key
-        out = conv_transpose(x, layer.weight, layer.bias, self.limits(), key, geometry, self.label)
+        out = conv_transpose(x, layer.weight, layer.bias, self.limits(), key, geometry, self.tag)
         return out if input.ndim == out.ndim else out.squeeze(0)
 
 

@@ -102,7 +102,8 @@ def test_each_instruction_sets_own_constants_decide(
         (LookUps(0, 0, 0, 0), Products(8, 0, 0), Work(1, 10, 20, 30), (0, 8 * 2.5)),
         (LookUps(0, 0, 0, 0), Products(0, 60, 0), Work(1, 10, 20, 30), (0, 3 * (6 + 2))),
         (LookUps(0, 0, 0, 0), Products(0, 0, 60), Work(1, 10, 20, 30), (0, 3)),
-        (LookUps(7, 0, 0, 0), Products(0, 0, 0), Work(9, 10, 9, 1, 3, True), (choice.DEPTHWISE, 0)),
+        (LookUps(1e5, 0, 0, 0), Products(0, 0, 0), Work(9, 10, 9, 1, 3, True), (choice.DEPTHWISE, 0)),
+        (LookUps(7, 0, 0, 0), Products(0, 0, 0), Work(1, 10, 9, 6, 3, True), (7, 0)),
     ],
 )
 def test_what_the_constants_count_for(
@@ -238,7 +239,12 @@ def test_few_rows_or_columns_and_depthwise_filters_are_looked_up() -> None:
     for isa in runnable_isas():
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("AXSIM_ISA", isa)
-            for work in (Work(1, 1, 4096, 1024), Work(1, 4096, 1024, 1), Work(64, 4096, 9, 1, 3, True)):
+            for work in (
+                Work(1, 1, 4096, 1024),
+                Work(1, 4096, 1024, 1),
+                Work(64, 4096, 9, 1, 3, True),
+                Work(1, 25088, 25, 6, 5, True),  # six filters that see one channel
+            ):
                 assert taken(work, own) == "native", (isa, work)
 
 

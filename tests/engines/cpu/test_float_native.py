@@ -7,13 +7,14 @@ from functools import cache
 
 import numpy as np
 import pytest
-from float_cases import bits, multipliers, numbers_of
+from float_cases import bits, drawn, multipliers, normal, numbers_of, same
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from axsim.circuits import exact as exact_gates
 from axsim.engines.cpu import float_reference as reference
 from axsim.engines.shapes.geometry import geometry
+from axsim.engines.weights import Weights
 from axsim.multipliers import get as resolve
 from axsim.multipliers.floating import FloatMultiplier
 from axsim.multipliers.significand import GateLevel, MaskedForm, Term
@@ -48,28 +49,9 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
     set_num_threads(None)
 
 
-def same(x: np.ndarray, y: np.ndarray) -> bool:
-    """Equal bits, whatever the NaN."""
-    if x.dtype != y.dtype or x.shape != y.shape:
-        return False
-    unsigned = np.dtype(f"u{x.itemsize}")
-    return bool(np.where(np.isnan(x) & np.isnan(y), True, x.view(unsigned) == y.view(unsigned)).all())
-
-
-def floats(*shape: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
-
-
-def drawn(multiplier: FloatMultiplier, shape: tuple[int, ...], kind: str, seed: int) -> np.ndarray:
-    """Ordinary numbers and zeros; "wide": finite numbers of the whole range; "special": any numbers."""
-    rng = np.random.default_rng(seed)
-    x = rng.standard_normal(shape).astype(np.float32)
-    if kind == "ordinary":
-        return np.where(rng.random(shape) < 0.2, np.float32(0), x)
-    numbers = numbers_of(multiplier.format)
-    if kind == "wide":
-        numbers = numbers[np.isfinite(numbers)]
-    return np.where(rng.random(shape) < 0.3, x, rng.choice(numbers, shape))
+def prepared_gemm(multiplier: FloatMultiplier, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The sums with prepared weights, not rounded."""
+    return native.layer_gemm(multiplier, a, Weights(b), None, np.dtype(np.float64))
 
 
 @cache
@@ -87,13 +69,14 @@ def matrices(name: str, kind: str) -> list[tuple[np.ndarray, np.ndarray, np.ndar
 def test_gemm_equals_the_reference(name: str, kind: str, isa: str) -> None:
     for a, b, expected in matrices(name, kind):
         assert same(native.gemm(multipliers()[name], a, b, rounded=False), expected), (a.shape, b.shape)
+        assert same(prepared_gemm(multipliers()[name], a, b), expected), (a.shape, b.shape)
 
 
 @pytest.mark.parametrize("name", multipliers())
 def test_multiply_equals_the_reference(name: str, isa: str) -> None:
     multiplier = multipliers()[name]
     x = numbers_of(multiplier.format)
-    a, b = np.concatenate([x, floats(25)])[:, None], np.concatenate([x, floats(4, seed=1)])
+    a, b = np.concatenate([x, normal(25)])[:, None], np.concatenate([x, normal(4, seed=1)])
     assert np.array_equal(bits(native.multiply(multiplier, a, b)), bits(multiplier(a, b)))
 
 
@@ -106,7 +89,12 @@ def test_large_products_cross_every_block_boundary(name: str, isa: str, threads:
         a[m // 2, k // 2] = 1e-30
         expected = reference.gemm(multiplier, a, b, rounded=False)
         assert same(native.gemm(multiplier, a, b, rounded=False), expected), (m, k, n)
-        assert same(native.gemm(multiplier, b.T, a.T), reference.gemm(multiplier, b.T, a.T)), (n, k, m)
+        assert same(prepared_gemm(multiplier, a, b), expected), (m, k, n)
+        expected = reference.gemm(multiplier, b.T, a.T, rounded=False)
+        assert same(native.gemm(multiplier, b.T, a.T), reference.round_sums(expected)), (n, k, m)
+        bias = normal(m).astype(np.float64)
+        biased = native.layer_gemm(multiplier, b.T, Weights(a.T), bias, np.dtype(np.float32))
+        assert same(biased, reference.round_sums(expected + bias)), (n, k, m)
 
 
 @given(
@@ -178,6 +166,10 @@ def test_conv2d_of_any_geometry(
     )
     expected = reference.conv2d(multiplier, x, w, g, rounded=False)
     assert same(native.conv2d(multiplier, x, w, g, rounded=False), expected)
+    weights, bias, dtype = Weights(w), normal(len(w), seed=seed).astype(np.float64), np.dtype(np.float32)
+    biased = reference.round_sums(expected + bias[:, None, None])
+    for _ in range(2):  # the streams that were made, too
+        assert same(native.layer_conv2d(multiplier, x, weights, g, bias, dtype), biased)
     flipped = x[:, :, ::-1]
     assert same(native.conv2d(multiplier, flipped, w, g), reference.conv2d(multiplier, flipped, w, g))
 
@@ -185,7 +177,7 @@ def test_conv2d_of_any_geometry(
 @pytest.mark.parametrize("name", ["axfpm", "float16[drum8_4]"])
 def test_conv2d_larger_than_a_tile(name: str, isa: str, threads: int) -> None:
     multiplier = resolve(name)
-    x, w = floats(3, 20, 12, 13), floats(18, 20, 3, 3, seed=1)
+    x, w = normal(3, 20, 12, 13), normal(18, 20, 3, 3, seed=1)
     g = geometry(x_shape=x.shape, w_shape=w.shape, padding=1)
     expected = reference.conv2d(multiplier, x, w, g, rounded=False)
     assert same(native.conv2d(multiplier, x, w, g, rounded=False), expected)
@@ -203,19 +195,19 @@ def test_multiply_of_many(name: str, isa: str, threads: int) -> None:
 
 def test_multiply_broadcasts_and_takes_scalars() -> None:
     axfpm = resolve("axfpm")
-    a, b = floats(3, 1, 5), floats(4, 1, seed=1)
+    a, b = normal(3, 1, 5), normal(4, 1, seed=1)
     assert np.array_equal(native.multiply(axfpm, a, b), axfpm(a, b))
     result = native.multiply(axfpm, np.float32(1.5), np.float32(1.5))
     assert (result.shape, result.item()) == ((), 3.0)
-    assert native.multiply(axfpm, floats(0, 3), floats(3)).shape == (0, 3)
+    assert native.multiply(axfpm, normal(0, 3), normal(3)).shape == (0, 3)
 
 
 def test_empty_sums_are_positive_zeros(threads: int) -> None:
     for name in ("axfpm", "bfloat16[exact8]"):
-        result = native.gemm(resolve(name), floats(3, 0), floats(0, 40))
+        result = native.gemm(resolve(name), normal(3, 0), normal(0, 40))
         assert result.shape == (3, 40)
         assert not result.view(np.uint32).any()
-        assert native.gemm(resolve(name), floats(2, 0, 3), floats(3, 2)).shape == (2, 0, 2)
+        assert native.gemm(resolve(name), normal(2, 0, 3), normal(3, 2)).shape == (2, 0, 2)
 
 
 def test_sums_run_in_ascending_order_across_blocks(isa: str) -> None:
@@ -249,8 +241,8 @@ def test_multipliers_without_kernels_are_refused() -> None:
     for multiplier in (gates, four):
         assert not native.supports(multiplier)
         with pytest.raises(ValueError, match=r"no kernel for .* engine=\"reference\""):
-            native.gemm(multiplier, floats(2, 2), floats(2, 2))
-        assert reference.gemm(multiplier, floats(2, 2), floats(2, 2)).shape == (2, 2)
+            native.gemm(multiplier, normal(2, 2), normal(2, 2))
+        assert reference.gemm(multiplier, normal(2, 2), normal(2, 2)).shape == (2, 2)
     assert all(native.supports(multiplier) for multiplier in multipliers().values())
 
 
@@ -259,11 +251,11 @@ def test_the_instruction_set_can_be_forced_but_not_made_up(monkeypatch: pytest.M
     assert _native.isa() == "portable"
     monkeypatch.setenv("AXSIM_ISA", "sse9")
     with pytest.raises(ValueError, match="AXSIM_ISA is 'sse9', which is no instruction set"):
-        native.gemm(resolve("axfpm"), floats(2, 2), floats(2, 2))
+        native.gemm(resolve("axfpm"), normal(2, 2), normal(2, 2))
     for isa in ISAS:
         if not runs_here(isa):
             monkeypatch.setenv("AXSIM_ISA", isa)
             with pytest.raises(ValueError, match=f"AXSIM_ISA is '{isa}', which this processor"):
-                native.multiply(resolve("axfpm"), floats(2), floats(2))
+                native.multiply(resolve("axfpm"), normal(2), normal(2))
     monkeypatch.setenv("AXSIM_ISA", "")
     assert _native.isa() in ISAS

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from float_cases import normal
 
 from axsim.engines.cpu import float_reference as reference
 from axsim.engines.shapes.geometry import Geometry, geometry
 from axsim.multipliers import get as resolve
 from axsim.multipliers.floating import FloatMultiplier
-
-
-def floats(*shape: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
 def loop_conv2d(multiplier: FloatMultiplier, x: np.ndarray, w: np.ndarray, g: Geometry) -> np.ndarray:
@@ -37,7 +34,7 @@ def loop_conv2d(multiplier: FloatMultiplier, x: np.ndarray, w: np.ndarray, g: Ge
 
 def test_gemm_sums_products_of_left_and_right_operands() -> None:
     axfpm = resolve("axfpm")
-    a, b = floats(2, 3, 5), floats(5, 4, seed=1)
+    a, b = normal(2, 3, 5), normal(5, 4, seed=1)
     sums = reference.gemm(axfpm, a, b, rounded=False)
     assert sums.dtype == np.float64
     for i, m, n in np.ndindex(2, 3, 4):
@@ -62,10 +59,10 @@ def test_sums_are_rounded_once() -> None:
 
 
 def test_empty_sums_are_positive_zeros() -> None:
-    result = reference.gemm(resolve("axfpm"), floats(3, 0), floats(0, 2))
+    result = reference.gemm(resolve("axfpm"), normal(3, 0), normal(0, 2))
     assert result.shape == (3, 2)
     assert not result.view(np.uint32).any()
-    assert reference.gemm(resolve("axfpm"), floats(0, 3), floats(3, 2)).shape == (0, 2)
+    assert reference.gemm(resolve("axfpm"), normal(0, 3), normal(3, 2)).shape == (0, 2)
 
 
 def test_overflowing_sums_are_infinite_without_a_warning() -> None:
@@ -85,7 +82,7 @@ def test_overflowing_sums_are_infinite_without_a_warning() -> None:
     ],
 )
 def test_conv2d_is_the_loop(x_shape: tuple[int, ...], w_shape: tuple[int, ...], options: dict) -> None:
-    x, w = floats(*x_shape), floats(*w_shape, seed=1)
+    x, w = normal(*x_shape), normal(*w_shape, seed=1)
     g = geometry(x_shape=x_shape, w_shape=w_shape, **options)
     axfpm = resolve("axfpm")
     sums = reference.conv2d(axfpm, x, w, g, rounded=False)
@@ -100,5 +97,5 @@ def test_a_padded_pixel_is_an_operand() -> None:
 
 
 def test_multiply_broadcasts() -> None:
-    a, b = floats(3, 1), floats(4)
+    a, b = normal(3, 1), normal(4)
     assert np.array_equal(reference.multiply(resolve("heap_like"), a, b), resolve("heap_like")(a, b))

@@ -13,9 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from axsim.engines.forms.integer_form import IntegerForm, Term, integer_form, with_signs
+from axsim.engines.isa import runnable_isas
 from axsim.quantization import Rule
 
 _native = pytest.importorskip("axsim._native")
+factored_native = pytest.importorskip("axsim.engines.cpu.factored_native")
 
 Array = NDArray[Any]
 SIGNS = [(False, False), (False, True), (True, False), (True, True)]
@@ -68,6 +71,67 @@ def conv_sums(
             products(values, part, weights).sum(axis=-1).transpose(0, 3, 1, 2)
         )
     return out
+
+
+def drawn_form(seed: int, signs: tuple[bool, bool], terms: int = 3) -> tuple[NDArray[np.int32], IntegerForm]:
+    """A table of few terms, some of them small, and its form for operands with such signs."""
+    rng = np.random.default_rng(seed)
+    made, values = [], np.zeros((256, 256), np.int64)
+    for term in range(terms):
+        reach = (9, 40, 130)[term % 3]
+        left, right = rng.integers(-reach if term else 0, reach + 1, (2, 256))
+        made.append(Term(left, right, term % 2))
+        values += np.outer(left, right) << (term % 2)
+    left_sums, right_sums = 4 * rng.integers(-50, 50, 256), rng.integers(-50, 50, 256) * (seed % 2)
+    signed = with_signs(made, left_sums, right_sums, left=signs[0], right=signs[1])
+    form = integer_form(*signed, _native.byte_sums())
+    assert form is not None
+    return (values + left_sums[:, None] + right_sums).astype(np.int32), form
+
+
+def both_weights(
+    seed: int, signs: tuple[bool, bool], w: Array, groups: int = 1
+) -> tuple[NDArray[np.int32], list[Any]]:
+    """A table, and the weights for both ways of multiplying by it."""
+    values, form = drawn_form(seed, signs)
+    looked_up = _native.LookupWeights(_native.Table(values, *signs), w, groups)
+    return values, [looked_up, factored_native.packed(form, w, groups)]
+
+
+@pytest.fixture(params=runnable_isas())
+def isa(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("AXSIM_ISA", request.param)
+    return str(request.param)
+
+
+@pytest.mark.parametrize("signs", SIGNS)
+@pytest.mark.parametrize(("m", "k", "n"), [(1, 1, 1), (3, 5, 2), (70, 150, 33), (5, 700, 40), (200, 37, 6)])
+def test_factors_as_looked_up(isa: str, signs: tuple[bool, bool], m: int, k: int, n: int) -> None:
+    a, w = operands(m, (m, k), signs[0]), operands(n, (k, n), signs[1])
+    values, weights = both_weights(k, signs, w)
+    expected = matrix_sums(values, a, w)
+    for made in weights:
+        for threads in (1, 3):
+            out = np.empty((m, n), np.int64)
+            made.gemm(a, out, threads)
+            assert np.array_equal(out, expected)
+
+
+def test_weights_know_every_instruction_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was expanded for other kernels is not taken. (Words, which all of them multiply.)"""
+    a, w = operands(1, (40, 90), False), operands(2, (90, 30), True)
+    rng = np.random.default_rng(3)
+    left, right = rng.integers(-300, 300, (2, 256))
+    signed = with_signs([Term(left, right, 0)], *np.zeros((2, 256), np.int64), left=False, right=True)
+    form = integer_form(*signed, 0)
+    assert form is not None
+    weights = factored_native.packed(form, w, 1)
+    expected = matrix_sums(np.outer(left, right), a, w)
+    for isa in (*runnable_isas(), *runnable_isas()):
+        monkeypatch.setenv("AXSIM_ISA", isa)
+        out = np.empty(expected.shape, np.int64)
+        weights.gemm(a, out, 1)
+        assert np.array_equal(out, expected)
 
 
 @pytest.mark.parametrize(("left", "right"), SIGNS)
@@ -139,11 +203,13 @@ def test_convolutions(
     values = table_values(seed)
     x = operands(seed, (images, groups * channels, height, width), signs[0])
     w = operands(seed + 1, (groups * filters, channels, *kernel), signs[1])
-    expected = conv_sums(values, x, w, stride, pad, dilation, groups, outside)
-    weights = _native.LookupWeights(_native.Table(values, *signs), w, groups)
-    out = np.empty(expected.shape, np.int32)
-    weights.conv2d(x, out, kernel, stride, pad, dilation, outside, threads)
-    assert np.array_equal(out, expected)
+    tables = [(values, _native.LookupWeights(_native.Table(values, *signs), w, groups))]
+    values, weights = both_weights(seed, signs, w, groups)
+    for of_table, made in [*tables, (values, weights[1])]:
+        expected = conv_sums(of_table, x, w, stride, pad, dilation, groups, outside)
+        out = np.empty(expected.shape, np.int32)
+        made.conv2d(x, out, kernel, stride, pad, dilation, outside, threads)
+        assert np.array_equal(out, expected)
 
 
 def quantized(x: Array, scale: float, zero: int, low: int, high: int) -> Array:
@@ -176,8 +242,8 @@ def test_layers_of_matrices(
     left: bool, right: bool, centred: bool, with_bias: bool, m: int, k: int, n: int
 ) -> None:
     rng = np.random.default_rng(m + k)
-    values = table_values(4)
     w = operands(5, (k, n), right)
+    values, made = both_weights(4, (left, right), w)
     low = -255 if left else 0
     x = rng.standard_normal((m, k)).astype(np.float32)
     scale, zero = 0.011, 0 if left and centred else 90
@@ -190,14 +256,14 @@ def test_layers_of_matrices(
     expected = scaled(
         matrix_sums(values, q, w), lefts, (scale, zero), w_scale, w_zero.astype(np.int64), w_sums, k, bias
     )
-    weights = _native.LookupWeights(_native.Table(values, left, right), w)
-    layer = _native.Layer(weights, False, w_scale, w_zero, bias)
-    for threads in (1, 2):
-        out = np.empty((m, n), np.float32)
-        assert layer.gemm(x, scale, zero, low, 255, out, threads)
-        assert np.array_equal(out, expected)
+    layers = [_native.Layer(weights, False, w_scale, w_zero, bias) for weights in made]
+    for layer in layers:
+        for threads in (1, 2):
+            out = np.empty((m, n), np.float32)
+            assert layer.gemm(x, scale, zero, low, 255, out, threads)
+            assert np.array_equal(out, expected)
     x[m // 2, k // 2] = np.nan
-    assert not layer.gemm(x, scale, zero, low, 255, out, 1)
+    assert not any(layer.gemm(x, scale, zero, low, 255, out, 1) for layer in layers)
 
 
 @pytest.mark.parametrize(("left", "right"), SIGNS)
@@ -224,8 +290,8 @@ def test_layers_of_convolutions(
     groups: int,
 ) -> None:
     rng = np.random.default_rng(channels)
-    values = table_values(6)
     w = operands(7, (filters, channels // groups, kernel, kernel), right)
+    values, made = both_weights(6, (left, right), w, groups)
     x = rng.standard_normal((images, channels, size, size)).astype(np.float32)
     low, scale, zero = (-255, 0.013, -17) if left else (0, 0.013, 40)
     w_scale = rng.uniform(0.001, 0.1, filters)
@@ -249,14 +315,14 @@ def test_layers_of_convolutions(
         depth,
         bias,
     ).transpose(0, 3, 1, 2)
-    weights = _native.LookupWeights(_native.Table(values, left, right), w, groups)
-    layer = _native.Layer(weights, False, w_scale, w_zero, bias)
-    for threads in (1, 2):
-        out = np.empty(expected.shape, np.float32)
-        assert layer.conv2d(
-            x, scale, zero, low, 255, out, (kernel, kernel), geometry[0], pad, geometry[2], threads
-        )
-        assert np.array_equal(out, expected)
+    for weights in made:
+        layer = _native.Layer(weights, False, w_scale, w_zero, bias)
+        for threads in (1, 2):
+            out = np.empty(expected.shape, np.float32)
+            assert layer.conv2d(
+                x, scale, zero, low, 255, out, (kernel, kernel), geometry[0], pad, geometry[2], threads
+            )
+            assert np.array_equal(out, expected)
 
 
 @given(
@@ -283,12 +349,12 @@ def test_range_params_of_no_numbers_and_of_wrong_ones() -> None:
     assert _native.range_params(np.array([1, np.inf], np.float32), False, 0, 255, 1) is None
 
 
-def test_threads_share_weights_that_nobody_has_packed_yet() -> None:
-    values = table_values(8)
+@pytest.mark.parametrize("which", [0, 1])
+def test_threads_share_weights_that_nobody_has_packed_yet(which: int) -> None:
     a, w = operands(9, (40, 60), True), operands(10, (60, 50), True)
-    expected = matrix_sums(values, a, w)
-    for _ in range(20):
-        weights = _native.LookupWeights(_native.Table(values, True, True), w)
+    for round_ in range(20):
+        values, made = both_weights(round_, (True, True), w)
+        weights, expected = made[which], matrix_sums(values, a, w)
         start = threading.Barrier(4)
 
         def call(weights: Any = weights, start: threading.Barrier = start) -> Array:

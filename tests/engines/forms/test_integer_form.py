@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 import axsim
 from axsim.engines.forms.factored_table import known_form
 from axsim.engines.forms.folded import fold
-from axsim.engines.forms.integer_form import WORD_SUMS, IntegerForm, IntegerPart, Term, integer_form
+from axsim.engines.forms.integer_form import (
+    WORD_SUMS,
+    IntegerForm,
+    IntegerPart,
+    Term,
+    integer_form,
+    with_signs,
+)
 
 NONE, SHORT, LONG = 0, 2**15 - 1, WORD_SUMS  # what sums of bytes hold
 UINT8, INT8 = np.dtype(np.uint8), np.dtype(np.int8)
@@ -147,3 +154,22 @@ def test_words_are_centred_where_their_sums_would_not_last() -> None:
     assert form is not None
     assert form.depth >= 64
     assert form.left_sums.any()
+
+
+@given(st.data(), st.sampled_from([1, 127, 400]), byte_sums, st.booleans(), st.booleans(), st.booleans())
+def test_signs_beside_magnitudes(
+    data: st.DataObject, reach: int, most: int, left: bool, right: bool, sums: bool
+) -> None:
+    """T[-a, b] = -T[a, b], at 256 more; what depends on one operand alone counts for both signs, too."""
+    terms = drawn_terms(data, reach)
+    left_sums, right_sums = (np.arange(256) * 8 * sums, (np.arange(256)[::-1] * 4 - 100) * sums)
+    table = left_sums[:, None] + right_sums
+    for u, v, shift in terms:
+        table = table + (np.outer(u, v) << shift)
+    expected = np.vstack([table, -table]) if left else table
+    expected = np.hstack([expected, -expected]) if right else expected
+    form = integer_form(*with_signs(terms, left_sums, right_sums, left=left, right=right), most)
+    assert form is not None
+    assert np.array_equal(products(form), expected)
+    assert form.largest == np.abs(expected).max()
+    assert form.products <= len(terms) + (left or right) * 2 * sums

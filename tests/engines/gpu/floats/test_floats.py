@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from float_cases import bits, multipliers, numbers_of
+from float_cases import bits, drawn, multipliers, normal, numbers_of, same
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -32,30 +32,6 @@ FORMS = ("axfpm", "heap_like", "float16")
 one_gpu_for_all_examples = settings(
     max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-
-
-def same(x: np.ndarray, y: np.ndarray) -> bool:
-    """Equal bits, whatever the NaN."""
-    if x.dtype != y.dtype or x.shape != y.shape:
-        return False
-    unsigned = np.dtype(f"u{x.itemsize}")
-    return bool(np.where(np.isnan(x) & np.isnan(y), True, x.view(unsigned) == y.view(unsigned)).all())
-
-
-def normal(*shape: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
-
-
-def drawn(multiplier: FloatMultiplier, shape: tuple[int, ...], kind: str, seed: int) -> np.ndarray:
-    """Ordinary numbers and zeros; "wide": finite numbers of the whole range; "special": any numbers."""
-    rng = np.random.default_rng(seed)
-    x = rng.standard_normal(shape).astype(np.float32)
-    if kind == "ordinary":
-        return np.where(rng.random(shape) < 0.2, np.float32(0), x)
-    numbers = numbers_of(multiplier.format)
-    if kind == "wide":
-        numbers = numbers[np.isfinite(numbers)]
-    return np.where(rng.random(shape) < 0.3, x, rng.choice(numbers, shape))
 
 
 def gemm(runtime: EmulatedRuntime, multiplier: FloatMultiplier, a: Any, b: Any, **options: Any) -> np.ndarray:
