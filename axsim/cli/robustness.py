@@ -45,6 +45,7 @@ def run_command(
     Whatever ends it, the same command goes on: what is measured is kept. Exits with status 1 where cells
     failed (the report says which), with 2 where something else stopped it.
     """
+    import axsim.robustness.kinds  # noqa: F401  makes the kinds known
     from axsim.files import check_folder
     from axsim.results import write_json
     from axsim.robustness.declare import read_declaration
@@ -95,7 +96,8 @@ def status(file: File, images: Images = None, out: Out = None) -> None:
 @group.command()
 @plain_errors
 def report(file: File, images: Images = None, out: Out = None) -> None:
-    """Write the report of what is measured so far: report.html, which needs no other file, and report.md."""
+    """Write the report of what is measured so far: report.html, which needs no other file, report.md, and
+    results.json with all numbers."""
     declared, store, folder = _existing(file, images, out)
     _report(declared, store, folder)
 
@@ -111,6 +113,7 @@ def _store(declared: Declaration, folder: Path) -> Store:
 
 
 def _existing(file: Path, images: int | None, out: Path | None) -> tuple[Declaration, Store, Path]:
+    import axsim.robustness.kinds  # noqa: F401  makes the kinds known
     from axsim.robustness.declare import read_declaration
 
     folder = _folder(file, out)
@@ -140,7 +143,7 @@ def _read_all(declared: Declaration, store: Store, tell: bool = False) -> Sequen
 
 def _report(declared: Declaration, store: Store, folder: Path) -> None:
     from axsim.robustness.report.build import Reported, build
-    from axsim.robustness.report.write import write_report
+    from axsim.robustness.report.write import write_report, write_results
 
     kept = [m for m in _read_all(declared, store) if m is not None]
     good = [m for m in kept if not m.error]
@@ -149,4 +152,5 @@ def _report(declared: Declaration, store: Store, folder: Path) -> None:
     checks = declared.experiment.checks(good)
     document = build(Reported(declared.title, declared.note, declared.cells, kept, declared.layout, checks))
     page, text = write_report(document, folder)
-    print(f"report: {page}, {text}")
+    numbers = write_results(declared.title, good, folder)
+    print(f"report: {page}, {text}; numbers: {numbers}")

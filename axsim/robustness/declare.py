@@ -38,7 +38,7 @@ from pathlib import Path
 from typing import Any
 
 from axsim.robustness.cells import Cell, canonical
-from axsim.robustness.experiments import REQUIRED, Experiment, get
+from axsim.robustness.experiments import REQUIRED, Experiment, get, list_kinds
 from axsim.robustness.names import PlaceError, only, take
 from axsim.robustness.report.layout import Layout, check_layout, matches, read_layout
 
@@ -118,7 +118,10 @@ def _declaration(path: Path, content: Mapping[str, Any], images: int | None) -> 
     if not cells:
         raise PlaceError("exclude", "no cell is left")
     labels = _labels(experiment, content.get("labels", {}), cells)
-    layout = read_layout(content.get("report", {}), path.parent, tuple(experiment.settings), labels)
+    everywhere = tuple({name for kind in list_kinds() for name in get(kind).settings})
+    layout = read_layout(
+        content.get("report", {}), path.parent, tuple(experiment.settings), labels, everywhere
+    )
     check_layout(layout, tuple(cells))
     return Declaration(
         path,

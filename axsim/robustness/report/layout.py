@@ -141,9 +141,16 @@ def matches(settings: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 
 def read_layout(
-    content: Any, folder: Path, settings: Sequence[str], labels: Mapping[str, Mapping[str, str]]
+    content: Any,
+    folder: Path,
+    settings: Sequence[str],
+    labels: Mapping[str, Mapping[str, str]],
+    everywhere: Sequence[str] = (),
 ) -> Layout:
     """The layout that the table ``[report]`` of a file in ``folder`` declares.
+
+    ``settings`` are those of its kind; ``everywhere`` those of any kind, as a ``published.json`` beside files
+    of several kinds may have them in figures that this file does not show.
 
     Raises ``PlaceError`` for what it does not know, with near names.
     """
@@ -152,7 +159,7 @@ def read_layout(
     source = ""
     figures: dict[str, tuple[str, tuple[Published, ...]]] = {}
     if path.is_file():
-        source, figures = read_published(path, settings)
+        source, figures = read_published(path, (*settings, *everywhere))
     elif "published" in content:
         raise PlaceError("report.published", f"there is no file {path}")
 
@@ -173,6 +180,8 @@ def read_layout(
             key = take(table, "published", ..., str, place)
             _known(key, figures, f"{place}.published")
             caption, published = figures[key]
+            for number in published:
+                only(number.settings, settings, f"{place}.published: {key}")
         return {
             "title": take(table, "title", ..., str, place),
             "unit": take(table, "unit", "", str, place),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from axsim.files import replace_file
 from axsim.robustness.report.document import Document, Picture, Pictures
+from axsim.robustness.store import Measured, encode
 
 _PICTURES = "pictures"
 _OURS = re.compile(r"picture-\d+\.(png|svg)")
@@ -36,6 +39,27 @@ def write_report(document: Document, folder: Path, name: str = "report") -> tupl
             old.unlink()  # of a report that had more
     page = replace_file(folder / f"{name}.html", html.encode())
     return page, replace_file(folder / f"{name}.md", f"{markdown.strip()}\n".encode())
+
+
+def write_results(title: str, measured: Sequence[Measured], folder: Path, name: str = "results") -> Path:
+    """Write ``NAME.json``: settings and numbers of all cells, without images and tracebacks; return its path.
+
+    A line for each cell; NaN and infinity as the store has them.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    machines: list[dict[str, Any]] = []
+    lines = []
+    for one in measured:
+        if (machine := dict(one.machine)) not in machines:
+            machines.append(machine)
+        numbers = {k: v for k, v in (one.results or {}).items() if k != "examples"}
+        cell = {"settings": one.cell.settings, "results": encode(numbers), "seconds": round(one.seconds, 2)}
+        lines.append(json.dumps({**cell, "machine": machines.index(machine)}, allow_nan=False))
+    head = json.dumps({"title": title, "machines": machines}, allow_nan=False)[:-1]
+    text = head + ', "cells": [\n' + ",\n".join(lines) + "\n]}\n"
+    return replace_file(folder / f"{name}.json", text.encode())
 
 
 def _pictures(document: Document) -> list[Picture]:

@@ -9,7 +9,12 @@ from axsim.errors import UnknownMultiplierError
 from axsim.multipliers import get
 from axsim.multipliers.floating import FloatMultiplier, float_names
 
-PUBLISHED = json.loads(Path(__file__).with_name("published.json").read_text(encoding="utf-8"))
+_NAMES = {"axfpm": "Ax-FPM", "heap_like": "HEAP"}
+_FIGURES = json.loads(Path(__file__).with_name("published.json").read_text(encoding="utf-8"))["figures"]
+PUBLISHED = {
+    name: {_NAMES[entry["settings"]["variant"]]: entry["value"] for entry in _FIGURES[name]["values"]}
+    for name in ("higher", "mred", "nmed")
+}
 """``PUBLISHED[figure][multiplier]``: figure "higher" (share of products above the exact one in magnitude),
 "mred" or "nmed"; multiplier "Ax-FPM" or "HEAP"."""
 

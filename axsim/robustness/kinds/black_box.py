@@ -1,0 +1,116 @@
+"""The kind "black_box": crafted on a substitute that was trained on the victim's answers alone.
+
+N. Papernot et al., "Practical black-box attacks against machine learning" (ASIA CCS 2017). The images that
+the substitute begins with are the last test images; those that are attacked are the first ones.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from axsim.robustness.cells import Cell
+from axsim.robustness.experiments import Experiment, Setting, number
+from axsim.robustness.kinds import specs
+from axsim.robustness.kinds.common import (
+    MODULES,
+    crafted_for,
+    examples_of,
+    network_of,
+    noise_of,
+    rate_of,
+    spread_of,
+)
+from axsim.robustness.kinds.trained import build_untrained, dataset, digest
+from axsim.robustness.store import Shared
+from axsim.robustness.threats import Substitute, train_substitute, transfer
+
+
+def run(cell: Cell, shared: Shared) -> Mapping[str, Any]:
+    """One attack on the substitute, tried on its victim."""
+    settings = cell.settings
+    victim = network_of(cell, settings["variant"])
+    substitute = _substitute(cell, shared, victim)
+    made = {
+        "substitute": settings["substitute"],
+        "of": settings["variant"],
+        "of_network": settings["network"],
+    }
+    crafted = crafted_for(cell, shared, substitute.network, network=made, budget=settings["budget"])
+    if settings["push"] != 1:
+        crafted = crafted.pushed(settings["push"])
+    fooling = transfer(crafted, victim, counted="fooling")
+    return {
+        "success": fooling.success,
+        "success_same_label": transfer(crafted, victim, judge="same", counted="fooling").success,
+        "success_of_all_right": transfer(crafted, victim, counted="right").success,
+        "substitute_success": crafted.success,
+        "robust_accuracy": rate_of(fooling.said == crafted.labels),
+        "substitute_queries": substitute.queries,
+        "substitute_agreement": substitute.agreement[-1],
+        "substitute_accuracy": rate_of(crafted.before == crafted.labels),
+        "noise": noise_of(crafted, crafted.fooling),
+        "queries": spread_of(crafted.queries.double()),
+        "weights": {"substitute": digest(substitute.network), "victim": digest(victim)},
+        "attack_settings": dict(crafted.settings),
+        "examples": examples_of(crafted, fooling.said, fooling.counted),
+    }
+
+
+def _substitute(cell: Cell, shared: Shared, victim: nn.Module) -> Substitute:
+    """Trained once for all attacks on one victim."""
+    settings = cell.settings
+    names = ("dataset", "network", "variant", "substitute", "first", "rounds", "seed")
+    what = {"what": "substitute", "weights": digest(victim), **{n: settings[n] for n in names}}
+    data = dataset(settings["dataset"])
+    # Other initial weights than the victim's, whatever the seeds: never the same ones.
+    spec = {k: v for k, v in specs.table(settings["substitute"], "a network").items() if k != "seed"}
+    untrained = build_untrained(spec, data, seed=10_000 + int(settings["seed"]))
+
+    def work() -> dict[str, Any]:
+        images = data.tensors("test")[0][-int(settings["first"]) :]
+        found = train_substitute(
+            victim, untrained, images, rounds=int(settings["rounds"]), seed=int(settings["seed"])
+        )
+        file = io.BytesIO()
+        torch.save(found.network.state_dict(), file)
+        state = np.frombuffer(file.getvalue(), np.uint8)
+        return {"state": state, "queries": np.array(found.queries), "agreement": np.array(found.agreement)}
+
+    arrays = shared.get(what, work)
+    state = torch.load(io.BytesIO(arrays["state"].tobytes()), weights_only=True)
+    untrained.load_state_dict(state)
+    return Substitute(untrained.eval(), int(arrays["queries"]), tuple(arrays["agreement"].tolist()))
+
+
+def check(cell: Cell) -> None:
+    """Settings that do not go together."""
+    specs.needs_budget(cell["attack"], cell["budget"])
+    if "weights" in specs.table(cell["substitute"], "a network"):
+        raise ValueError("substitute: an untrained network was expected, weights came")
+
+
+EXPERIMENT = Experiment(
+    "black_box",
+    run,
+    {
+        "dataset": specs.DATASET,
+        "network": specs.NETWORK,
+        "variant": specs.VARIANT,
+        "substitute": Setting(specs.network, "lenet5_average"),
+        "first": Setting(number(1, whole=True), 150),
+        "rounds": Setting(number(0, 8, whole=True), 6),
+        "attack": specs.ATTACK,
+        "budget": specs.BUDGET,
+        "push": specs.PUSH,
+        "images": specs.IMAGES,
+        "seed": specs.SEED,
+    },
+    MODULES,
+    check,
+)

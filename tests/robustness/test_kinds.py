@@ -1,0 +1,338 @@
+"""A miniature of each kind of experiment, on handwritten digits of 8 x 8 pixels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("foolbox", reason="attacks need foolbox (extra robustness)")
+pytest.importorskip("filelock", reason="sweeps need filelock (extra robustness)")
+pytest.importorskip("sklearn", reason="digits come with scikit-learn (extra datasets)")
+
+from axsim import datasets, models
+from axsim.cli.app import app
+from axsim.robustness.attacks import get as attack_named
+from axsim.robustness.cells import Cell
+from axsim.robustness.declare import DeclarationError, read_declaration
+from axsim.robustness.experiments import get
+from axsim.robustness.kinds import KINDS, common, trained
+from axsim.robustness.kinds.variants import make
+from axsim.robustness.measures import predictions
+from axsim.robustness.store import Shared
+
+PAPERS = Path(__file__).parents[2] / "benchmarks" / "papers"
+CONV = {"name": "axfpm", "layers": "conv"}
+PGD = {"name": "pgd_linf", "steps": 5, "rel_stepsize": 0.3}
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AXSIM_CACHE_DIR", str(tmp_path / "cache"))
+    common._made.cache_clear()
+
+
+@pytest.fixture
+def measure(tmp_path: Path) -> Callable[..., Any]:
+    """Measure a cell of a kind on digits, settings that are not given at their defaults."""
+    shared = Shared(tmp_path / "shared", "1")
+
+    def run(kind: str, **given: Any) -> Any:
+        experiment = get(kind)
+        known = {"dataset": "digits", "network": "lenet5", "images": 20, **given}
+        settings = {name: known.pop(name, setting.default) for name, setting in experiment.settings.items()}
+        assert not known, f"{kind} has no {sorted(known)}"
+        cell = Cell({name: experiment.settings[name].check(value) for name, value in settings.items()})
+        experiment.check(cell)
+        return experiment.run(cell, shared)
+
+    return run
+
+
+def network(variant: Any = "exact") -> torch.nn.Module:
+    return make("lenet5", variant, datasets.load("digits"), 0)
+
+
+def test_every_kind_is_known_to_experiment_files() -> None:
+    assert {kind.kind for kind in KINDS} == {
+        "accuracy",
+        "black_box",
+        "confidence",
+        "curve",
+        "transfer",
+        "white_box",
+    }
+    assert all(get(kind.kind) is kind for kind in KINDS)
+
+
+def test_transfer_counts_what_both_get_right_and_what_fools_the_source(measure: Callable[..., Any]) -> None:
+    found = measure("transfer", variant=CONV, attack=PGD, budget=0.15)
+    images, labels = datasets.load("digits").tensors("test", 20)
+    exact, approximate = network(), network(CONV)
+    made = attack_named(**PGD)(
+        exact, images, labels, budget=0.15, generator=torch.Generator().manual_seed(0)
+    ).images
+    right = [predictions(n, images) == labels for n in (exact, approximate)]
+    said, fooled = predictions(exact, made), predictions(approximate, made)
+    counts = right[0] & right[1] & (said != labels)
+    assert counts.sum() > 3
+    assert (found["success"].count, found["success"].of) == (
+        int((fooled != labels)[counts].sum()),
+        int(counts.sum()),
+    )
+    assert found["success_same_label"].count == int((fooled == said)[counts].sum())
+    assert found["robust_accuracy"]["count"] == int((fooled == labels).sum())
+
+
+def test_transfer_to_the_network_itself_is_complete(measure: Callable[..., Any]) -> None:
+    found = measure("transfer", attack="fgsm", budget=0.2)
+    assert found["success"].value == found["success_same_label"].value == 1
+    assert found["robust_accuracy"] == found["source_robust_accuracy"]
+    assert found["examples"][0]["image"].shape == (1, 8, 8)
+
+
+def test_variants_share_what_was_crafted(measure: Callable[..., Any], tmp_path: Path) -> None:
+    for variant in ("exact", CONV, {"name": "mul8u_L40", "layers": "conv"}):
+        measure("transfer", variant=variant, attack="fgsm", budget=0.1)
+    assert len(list((tmp_path / "shared").glob("*.npz"))) == 1
+    measure("transfer", attack="fgsm", budget=0.2)
+    assert len(list((tmp_path / "shared").glob("*.npz"))) == 2
+
+
+def test_pushed_noise_is_longer(measure: Callable[..., Any]) -> None:
+    near, far = (measure("transfer", variant=CONV, attack="deepfool_l2", push=p) for p in (1, 1.5))
+    ratio = far["noise"]["l2"]["mean"] / near["noise"]["l2"]["mean"]
+    assert 1.2 < ratio <= 1.5 + 1e-6
+    assert far["success"].count >= near["success"].count
+
+
+def test_between_networks_of_different_seeds(measure: Callable[..., Any]) -> None:
+    other = {"name": "lenet5", "seed": 1, "epochs": 3}
+    found = measure("transfer", source_network=other, attack="fgsm", budget=0.2)
+    assert found["weights"]["source"] != found["weights"]["victim"]
+    assert found["source_success"].count > 0
+
+
+def test_a_substitute_learns_from_answers_alone(measure: Callable[..., Any]) -> None:
+    found = measure(
+        "black_box",
+        variant=CONV,
+        substitute={"name": "ffnn", "hidden": [32]},
+        first=40,
+        rounds=2,
+        attack="fgsm",
+        budget=0.3,
+    )
+    assert found["substitute_queries"] == 40 * 4
+    assert found["substitute_agreement"] > 0.5
+    assert found["weights"]["substitute"] != found["weights"]["victim"]
+    assert found["success"].of <= found["substitute_success"].count
+
+
+def test_white_box_on_the_exact_network_differs_from_itself_in_nothing(measure: Callable[..., Any]) -> None:
+    found = measure("white_box", attack="deepfool_l2")
+    assert found["success"] == found["exact_success"]
+    assert found["beside_exact"]["mse_ratio"] == 1
+    assert found["beside_exact"]["l2_difference"]["mean"] == found["at_boundary"]["psnr_loss"]["mean"] == 0
+    said = {v.check: v.said for v in found["checks"]}
+    assert said["white-box beats transfer"] == said["restarts change little"] == "not tried"
+
+
+def test_the_checks_of_a_white_box_attack(measure: Callable[..., Any]) -> None:
+    found = measure("white_box", variant=CONV, attack=PGD, budget=0.2, images=10)
+    said = {v.check: v.said for v in found["checks"]}
+    assert said.pop("white-box beats black-box") == "not tried"
+    assert set(said) == {
+        "success rises with the budget to 100 %",
+        "iterative beats one step",
+        "white-box beats transfer",
+        "gradient-free attacks are weaker",
+        "random noise does little",
+        "restarts change little",
+        "gradients are not zero",
+        "planted examples are found",
+    }
+    assert said["white-box beats transfer"] == said["gradients are not zero"] == "held"
+
+
+def test_a_layer_without_gradients_is_caught(measure: Callable[..., Any]) -> None:
+    hard = {"name": "qusecnets", "levels": 2, "hardness": 5000.0}
+    found = measure("white_box", variant=hard, attack=PGD, budget=0.3, images=10)
+    said = {v.check: v.said for v in found["checks"]}
+    assert "failed" in (said["gradients are not zero"], said["white-box beats transfer"])
+
+
+def test_controls_change_the_backward_alone(measure: Callable[..., Any]) -> None:
+    plain, gain = (
+        measure("white_box", variant=CONV, control=c, attack="deepfool_l2", checks=False, images=10)
+        for c in ("none", "gain")
+    )
+    assert plain["clean_accuracy"] == gain["clean_accuracy"]
+    assert plain["logits_gain"] == gain["logits_gain"] > 1
+    assert plain["noise"]["l2"] != gain["noise"]["l2"]
+
+
+def test_robust_accuracy_without_noise_is_accuracy(measure: Callable[..., Any]) -> None:
+    found = measure("curve", variant=CONV, attack="bim_linf", budget=0)
+    assert found["robust_accuracy"] == found["clean_accuracy"]
+    assert found["lost"]["count"] == 0
+
+
+def test_the_worst_of_two_threats_is_no_better_than_either(measure: Callable[..., Any]) -> None:
+    left = {
+        threat: measure("curve", threat=threat, variant=CONV, attack=PGD, budget=0.1)["robust_accuracy"][
+            "count"
+        ]
+        for threat in ("transfer", "white_box", "worst")
+    }
+    assert left["worst"] <= min(left["transfer"], left["white_box"])
+    assert left["worst"] >= left["transfer"] + left["white_box"] - 20
+
+
+def test_confidence_is_of_equally_many_images_of_each_class(measure: Callable[..., Any]) -> None:
+    found = measure("confidence", level=-2)
+    assert (found["above"]["count"], found["above"]["of"]) == (20, 20)
+    assert measure("confidence", level=2)["above"]["count"] == 0
+    hot = measure("confidence", level=0.8, temperature=16)["above"]["count"]
+    assert hot < measure("confidence", level=0.8)["above"]["count"]
+    images, labels = common.images_of(Cell({"dataset": "digits", "images": 20}), balanced=True)
+    assert torch.bincount(labels).tolist() == [2] * 10
+    assert measure("confidence", measure="relative", level=0)["accuracy"]["count"] == int(
+        (predictions(network(), images) == labels).sum()
+    )
+
+
+def test_accuracy(measure: Callable[..., Any]) -> None:
+    data = datasets.load("digits")
+    found = measure("accuracy", images=100, variant=[{"name": "bit_depth", "bits": 2}, CONV])
+    squeezed = make("lenet5", [{"name": "bit_depth", "bits": 2}, CONV], data, 0)
+    assert found["accuracy"]["value"] == models.accuracy(
+        squeezed, data.test_images[:100], data.test_labels[:100]
+    )
+    assert found["agreement"]["count"] < 100
+    assert measure("accuracy", images=100)["agreement"]["count"] == 100
+
+
+@pytest.mark.parametrize(
+    "variant",
+    [
+        "bfloat16_operands",
+        {"name": "median_smoothing", "size": 2},
+        {"name": "dorefa", "bits": 4},
+        {"name": "qusecnets", "levels": 3, "trainable": True},
+        {"name": "qusecnets", "levels": 3, "trainable": True, "joint": True},
+        {"name": "mul8u_L40", "layers": "conv", "w_coding": "affine"},
+        "mul8u_L40~",
+    ],
+)
+def test_variants_still_read_digits(measure: Callable[..., Any], variant: Any) -> None:
+    found = measure("accuracy", network={"name": "lenet5", "epochs": 8}, variant=variant, images=60)
+    assert found["accuracy"]["count"] > 30
+
+
+def test_a_network_is_trained_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    data, spec = datasets.load("digits"), {"name": "ffnn", "epochs": 1, "train_images": 100}
+    first, other = (trained.digest(trained.load(spec, data, seed)) for seed in (3, 4))
+    assert first != other
+
+    def train(*args: Any, **settings: Any) -> None:
+        raise AssertionError("it was trained again")
+
+    monkeypatch.setattr(models, "train", train)
+    assert trained.digest(trained.load(spec, data, 3)) == first
+    with pytest.raises(AssertionError):
+        trained.load({**spec, "epochs": 2}, data, 3)
+
+
+def test_weights_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, plain = datasets.load("digits"), network()
+    np.savez(tmp_path / "mine.npz", **{name: value.numpy() for name, value in plain.state_dict().items()})
+    monkeypatch.setenv("AXSIM_DATA", str(tmp_path))
+    loaded = trained.load({"name": "lenet5", "weights": "mine.npz"}, data, 0)
+    assert trained.digest(loaded) == trained.digest(plain)
+    with pytest.raises(ValueError, match=r"there is no file none\.npz"):
+        trained.load({"name": "lenet5", "weights": "none.npz"}, data, 0)
+
+
+PLAIN = """
+kind = "transfer"
+[settings]
+dataset = "digits"
+network = "lenet5"
+variant = "axfpm"
+attack = "fgsm"
+budget = 0.1
+images = 5
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "told"),
+    [
+        (
+            '"transfer"',
+            '"transfr"',
+            "'transfr' is not the name of a kind of experiment: did you mean transfer?",
+        ),
+        ('"digits"', '"digit"', "did you mean digits?"),
+        ('"lenet5"', '"lenet"', "did you mean lenet5"),
+        ('"lenet5"', '{ name = "lenet5", hiden = 3 }', "lenet5 has no option 'hiden'"),
+        ('"lenet5"', '{ name = "lenet5", weights = "w.npz", seed = 1 }', "'seed' has no meaning"),
+        ('"axfpm"', '"axfmp"', "did you mean axfpm"),
+        ('"axfpm"', '{ name = "axfpm", layer = "conv" }', "no setting 'layer': did you mean layers?"),
+        ('"axfpm"', '{ name = "axfpm", layers = "convs" }', "layers: 'convs' came, one of all, conv"),
+        ('"axfpm"', '{ name = "mul8u_L40", w_bits = 9 }', "w_bits is 9, expected 2 to 8"),
+        ('"axfpm"', '{ name = "qusecnets", level = 2 }', "no setting 'level': did you mean levels?"),
+        ('"axfpm"', "[]", "at least one variant was expected"),
+        ('"fgsm"', '"fgms"', "did you mean fgsm"),
+        ('"fgsm"', '{ name = "pgd_linf", step = 3 }', "did you mean steps"),
+        ("budget = 0.1", "budget = -1", "-1 came, a number from 0 on was expected"),
+        ("budget = 0.1", "", "fgsm needs a budget"),
+        ("images = 5", "imges = 5", "did you mean images?"),
+    ],
+)
+def test_what_a_file_says_wrong(tmp_path: Path, line: str, instead: str, told: str) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text(PLAIN.replace(line, instead))
+    assert path.read_text() != PLAIN
+    with pytest.raises(DeclarationError) as error:
+        read_declaration(path)
+    assert told in str(error.value)
+
+
+def test_more_images_than_there_are(measure: Callable[..., Any]) -> None:
+    with pytest.raises(ValueError, match="images is 5000, and digits has 719 to test with"):
+        measure("accuracy", images=5000)
+
+
+def test_an_experiment_by_one_command(tmp_path: Path) -> None:
+    testing = pytest.importorskip("typer.testing")
+    pytest.importorskip("jinja2", reason="reports need jinja2 (extra robustness)")
+    pytest.importorskip("loky", reason="sweeps need loky (extra robustness)")
+    path, out = tmp_path / "small.toml", tmp_path / "out"
+    table = '[[report.tables]]\ntitle = "T"\nrows = ["attack"]\ncolumns = ["variant"]\nvalue = "success"\n'
+    path.write_text(
+        PLAIN.replace('variant = "axfpm"\n', "") + '[axes]\nvariant = ["axfpm", "exact"]\n' + table
+    )
+    found = testing.CliRunner().invoke(
+        app, ["robustness", "run", str(path), "--jobs", "1", "--out", str(out)]
+    )
+    assert found.exit_code == 0, found.output
+    assert "2 of 2 cells are measured" in found.output
+    assert "| fgsm |" in (out / "report.md").read_text()
+    kept = json.loads((out / "results.json").read_text())
+    assert [cell["settings"]["variant"] for cell in kept["cells"]] == ["axfpm", "exact"]
+    assert kept["cells"][1]["results"]["success"]["value"] == 1
+    assert "examples" not in kept["cells"][0]["results"]
+
+
+@pytest.mark.parametrize("path", sorted(PAPERS.glob("*/*.toml")), ids=lambda p: f"{p.parent.name}-{p.stem}")
+def test_files_of_the_papers_can_be_read(path: Path) -> None:
+    declared = read_declaration(path)
+    assert declared.title
+    assert declared.layout.tables or declared.layout.curves
