@@ -110,7 +110,7 @@ def forward(network: nn.Module, images: torch.Tensor) -> Callable[[], object]:
 
 
 def measure(networks: Mapping[str, Case], quick: bool, sizes: Sequence[int] | None = None) -> list[Row]:
-    """One row for each network, batch, number of threads and thing timed; ``sizes`` of batches are for all."""
+    """One row for each network, batch, number of threads and thing timed; ``sizes``: batches for all."""
     settings = [(name, batch) for name, case in networks.items() for batch in sizes or batches(case, quick)]
     rows = []
     for name, batch in track(settings, "timing", len(settings)):
@@ -152,7 +152,7 @@ def picture(rows: Sequence[Row]) -> Any:
     counts = sorted({r["threads"] for r in rows})
     groups = list(dict.fromkeys((r["network"], r["batch"]) for r in rows))
     kinds = [what for what in dict.fromkeys(r["what"] for r in rows) if what != FLOAT32]
-    figure = new_figure(1 + 1.5 * len(groups), 3.4 * len(counts))
+    figure = new_figure(max(7, 1 + 1.5 * len(groups)), 3.4 * len(counts))
     panels = figure.subplots(len(counts), 1, squeeze=False).ravel()
     for panel, threads in zip(panels, counts, strict=True):
         for k, what in enumerate(kinds):
