@@ -9,20 +9,20 @@ network = "lenet5"
 images = 500
 
 [axes]                              # a cell for each combination
-multiplier = ["axfpm", "mul8u_L40"]
-attack = ["fgsm", { name = "cw", steps = 100 }]
+variant = ["axfpm", "mul8u_L40"]
+attack = ["fgsm", { name = "cw_l2", steps = 100 }]
 seed = [0, 1]
 
 [[exclude]]                         # but for those: all that it names must be so
-multiplier = "mul8u_L40"
-attack = "cw"
+variant = "mul8u_L40"
+attack = "cw_l2"
 
 [[block]]                           # several blocks: each with settings, axes and exclude of its own,
 axes.budget = [0.1, 0.2]            # which go before those above
 [[block]]
 settings.budget = 0.3
 
-[labels.multiplier]                 # for readers
+[labels.variant]                 # for readers
 mul8u_L40 = "M8"
 
 [[report.tables]]                   # see axsim.robustness.report.layout

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import json
 import re
@@ -11,10 +10,14 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("foolbox", reason="attacks need foolbox (extra robustness)")
+pytest.importorskip("filelock", reason="sweeps need filelock (extra robustness)")
+
 from axsim.robustness import experiments
 from axsim.robustness.cells import Cell
 from axsim.robustness.declare import DeclarationError, read_declaration
 from axsim.robustness.experiments import Experiment, Setting, number, one_of
+from axsim.robustness.kinds import transfer
 
 ATTACKS = ("fgsm", "pgd", "cw", "hopskipjump")
 
@@ -217,7 +220,7 @@ def test_the_example_of_the_page(tmp_path: Path, kind: Experiment) -> None:
     (text,), (published,) = (
         re.findall(rf"^```{name}\n(.*?)^```$", page, re.M | re.S) for name in ("toml", "json")
     )
-    experiments.register(dataclasses.replace(kind, kind="transfer"))
+    experiments.register(transfer.EXPERIMENT)
     (tmp_path / "published.json").write_text(published)
     found = read_declaration(write(tmp_path, text))
     # axfpm with both attacks and mul8u_L40 with one, two budgets; then both with pgd: two seeds each.

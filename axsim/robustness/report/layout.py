@@ -6,7 +6,7 @@
     [[report.tables]]
     title = "Table 2"
     rows = ["attack"]                   # settings: a row for each of their combinations
-    columns = ["multiplier"]
+    columns = ["variant"]
     value = "success"                   # of the results; "l2.mean" is a value in a mapping
     unit = "%"                          # shares are shown as percent
     where = { network = "lenet5" }      # only these cells
@@ -16,7 +16,7 @@
     title = "Figure 4"
     x = "budget"
     y = "robust_accuracy"
-    lines = ["multiplier"]
+    lines = ["variant"]
     panels = ["attack"]                 # a picture for each
     unit = "%"
     published = "figure4"
@@ -24,7 +24,7 @@
 `published.json` has the source, and figures in the unit of the table:
 
     {"source": "A. Author, ...", "figures": {"table2": {"caption": "Table 2, transfer", "values": [
-        {"settings": {"attack": "fgsm", "multiplier": "axfpm"}, "value": 12, "text": "12 %"}]}}}
+        {"settings": {"attack": "fgsm", "variant": "axfpm"}, "value": 12, "text": "12 %"}]}}}
 """
 
 from __future__ import annotations
