@@ -199,13 +199,14 @@ def picture(rows: Sequence[Row]) -> Any:
         places = range(len(mine))
         panel.axhline(100 * mine[0]["float32"], color="#999999", linestyle="--", label="float32")
         panel.axhline(100 * mine[0]["exact8"], color="black", linewidth=0.8, label="quantised, exact")
-        for k, (what, color) in enumerate((("approximate", "#c0392b"), ("retrained", "#34618f"))):
-            heights = [100 * row[what] for row in mine]
-            panel.bar([p + 0.4 * k - 0.2 for p in places], heights, 0.4, color=color, label=what)
+        before, after = ([100 * row[what] for row in mine] for what in ("approximate", "retrained"))
+        panel.vlines(places, before, after, color="#bbbbbb", linewidth=2)
+        panel.scatter(places, before, color="#c0392b", label="approximate", zorder=3)
+        panel.scatter(places, after, color="#34618f", label="retrained", zorder=3)
         names = [row["multiplier"].removeprefix("mul8u_") for row in mine]
         panel.set_xticks(places, names, rotation=45)
-        panel.set(title=title, ylabel="accuracy (%)", ylim=(0, 100))
-        panel.margins(x=0.01)
+        panel.set(title=title, ylabel="accuracy (%)")
+        panel.margins(x=0.02, y=0.1)
         panel.grid(alpha=0.3, axis="y")
-    panels[0].legend(fontsize=8, loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
     return figure

@@ -1,6 +1,6 @@
 """What whole networks cost through approximate multipliers, beside torch's float32; and what they classify.
 
-    python -m benchmarks.networks [--quick] [--network NAME ...] [--out DIR]
+    python -m benchmarks.networks [--quick] [--network NAME ...] [--batch N ...] [--out DIR]
     python -m benchmarks.networks layers [--quick] [--out DIR]
     python -m benchmarks.networks accuracy [--out DIR]
 
@@ -109,9 +109,9 @@ def forward(network: nn.Module, images: torch.Tensor) -> Callable[[], object]:
     return call
 
 
-def measure(networks: Mapping[str, Case], quick: bool) -> list[Row]:
-    """One row for each network, batch, number of threads and thing timed."""
-    settings = [(name, batch) for name, case in networks.items() for batch in batches(case, quick)]
+def measure(networks: Mapping[str, Case], quick: bool, sizes: Sequence[int] | None = None) -> list[Row]:
+    """One row for each network, batch, number of threads and thing timed; ``sizes``: batches for all."""
+    settings = [(name, batch) for name, case in networks.items() for batch in sizes or batches(case, quick)]
     rows = []
     for name, batch in track(settings, "timing", len(settings)):
         case = networks[name]
@@ -152,7 +152,7 @@ def picture(rows: Sequence[Row]) -> Any:
     counts = sorted({r["threads"] for r in rows})
     groups = list(dict.fromkeys((r["network"], r["batch"]) for r in rows))
     kinds = [what for what in dict.fromkeys(r["what"] for r in rows) if what != FLOAT32]
-    figure = new_figure(1 + 1.5 * len(groups), 3.4 * len(counts))
+    figure = new_figure(max(7, 1 + 1.5 * len(groups)), 3.4 * len(counts))
     panels = figure.subplots(len(counts), 1, squeeze=False).ravel()
     for panel, threads in zip(panels, counts, strict=True):
         for k, what in enumerate(kinds):
@@ -182,6 +182,10 @@ def whole(
     network: Annotated[
         list[str] | None, typer.Option(help=f"Of {'; '.join(NETWORKS)}. Default: all.")
     ] = None,
+    batch: Annotated[
+        list[int] | None,
+        typer.Option(min=1, help="Images of a pass. Default: 1, and 32 unless quick and large."),
+    ] = None,
     out: OutFolder = OUT,
 ) -> None:
     """Time whole converted networks beside torch's float32; or what a command says."""
@@ -190,7 +194,7 @@ def whole(
     names = network or list(NETWORKS)
     if strange := [name for name in names if name not in NETWORKS]:
         raise typer.BadParameter(f"--network is {strange[0]!r}, expected one of {'; '.join(NETWORKS)}")
-    rows = measure({name: NETWORKS[name] for name in names}, quick)
+    rows = measure({name: NETWORKS[name] for name in names}, quick, batch)
     print_networks(rows)
     hand_over(out, "networks", rows, picture(rows))
 

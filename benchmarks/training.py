@@ -1,12 +1,12 @@
 """What training through approximate multipliers costs, and what it wins back.
 
-    python -m benchmarks.training [steps] [--quick] [--out DIR]
+    python -m benchmarks.training [--quick] [--out DIR]
     python -m benchmarks.training accuracy [--out DIR]
 
-``steps`` times one step (forward, loss, backward, Adam) of LeNet-5 on 32 images by each rule for gradients,
-beside float32's. ``accuracy`` trains networks for one epoch by each rule, three times, and says what they
-classify before and after: LeNet-5 on MNIST and ResNet-20, with the circuits JV3 and L40. Cells that are done
-are kept in DIR and not computed again. Both write a JSON file and a picture.
+Without a command: the time of one step (forward, loss, backward, Adam) of LeNet-5 on 32 images by each rule
+for gradients, beside float32's. ``accuracy`` trains networks for one epoch by each rule, three times, and
+says what they classify before and after: LeNet-5 on MNIST and ResNet-20, with the circuits JV3 and L40. Cells
+that are done are kept in DIR and not computed again. Both write a JSON file and a picture.
 """
 
 from __future__ import annotations
@@ -214,18 +214,15 @@ def picture_of_accuracy(rows: Sequence[Row]) -> Any:
 
 
 @app.callback()
-def default(context: typer.Context) -> None:
-    """Measure training through approximate multipliers; without a command: steps."""
-    if context.invoked_subcommand is None:
-        steps()
-
-
-@app.command()
 @plain_errors
 def steps(
-    quick: Annotated[bool, typer.Option("--quick", help="Few rounds.")] = False, out: OutFolder = OUT
+    context: typer.Context,
+    quick: Annotated[bool, typer.Option("--quick", help="Few rounds.")] = False,
+    out: OutFolder = OUT,
 ) -> None:
-    """Time a step of training by each rule for gradients beside float32's."""
+    """Time a step of training by each rule for gradients beside float32's; or what a command says."""
+    if context.invoked_subcommand is not None:
+        return
     rows = measure_steps(quick)
     print_steps(rows)
     hand_over(out, "training_steps", rows, picture_of_steps(rows))

@@ -12,6 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from axsim.nn.arithmetic import Arithmetic
 from axsim.nn.energy import Energy, published_energy
 from axsim.nn.layers.base import CLASSES, Approximate
 from axsim.nn.ranges import run_batch
@@ -35,7 +36,8 @@ class LayerSummary:
         weight_shape: of its weight; empty where it has several.
         in_shape, out_shape: of the last call, batch and all; empty where there was none.
         products: multiply-accumulates for one input, those with padding among them; None where no call was
-            seen, or what a layer of several products takes for one input is not known without ``x``.
+            seen, or what a layer of several products takes for one input is not known without ``x``. Of an
+            interception: those of all calls.
         energy: of one product, as it was published; None where nothing was.
         calls: operations that went through the multiplier since the last reset; a layer of several products
             counts each.
@@ -297,7 +299,7 @@ def _summarised(name: str, layer: nn.Module, seen: _Seen | None, inputs: int | N
             name, type(layer).__name__, None, "", "", {}, "", shape, *shapes, known, None, 0, 0
         )
     by, counts = layer.arithmetic, layer.tally.sites
-    activations, weights = _coding(layer)
+    activations, weights = coding(by, bool(layer.calibration))
     calls, multiplied = (sum(getattr(c, what) for c in counts.values()) for what in ("calls", "products"))
     shapes = (seen.in_shape, seen.out_shape) if seen else _shapes(counts)
     return LayerSummary(
@@ -317,14 +319,19 @@ def _summarised(name: str, layer: nn.Module, seen: _Seen | None, inputs: int | N
     )
 
 
-def _coding(layer: Approximate) -> tuple[str, str]:
-    """In words: of activations, static or dynamic as they are now, and of weights."""
-    if (both := layer.arithmetic.integer) is None:
+def coding(by: Arithmetic, static: bool) -> tuple[str, str]:
+    """In words: of activations, "auto" being static where ranges are known before, and of weights.
+
+    >>> from axsim.nn.arithmetic import arithmetic
+    >>> coding(arithmetic("L40"), static=True), coding(arithmetic("axfpm"), static=True)
+    (('affine8, static', 'sign-magnitude8, tensor'), ('', ''))
+    """
+    if (both := by.integer) is None:
         return "", ""
-    multiplier, coding = both
-    (a, mode), (w, granularity) = (part[2:].split(",") for part in coding.described(multiplier).split("|"))
+    multiplier, operands = both
+    (a, mode), (w, granularity) = (part[2:].split(",") for part in operands.described(multiplier).split("|"))
     if mode == "auto":
-        mode = "static" if layer.calibration else "dynamic"
+        mode = "static" if static else "dynamic"
     return f"{a}, {mode}", f"{w}, {granularity}"
 
 

@@ -23,6 +23,7 @@ from torch.overrides import TorchFunctionMode
 from axsim.nn import operators
 from axsim.nn.arithmetic import Arithmetic, Mult, arithmetic
 from axsim.nn.backward import BACKWARD
+from axsim.nn.energy import published_energy
 from axsim.nn.geometry import Conv, Transposed
 from axsim.nn.gradients.rule import GradientRule
 from axsim.nn.intercepted import EXACT, HANDLERS, Left, Multiply, count
@@ -30,6 +31,7 @@ from axsim.nn.met import Met, Record, Shapes
 from axsim.nn.paths import Place, followed
 from axsim.nn.quantization import Quantization
 from axsim.nn.seen import Calibrated
+from axsim.nn.summary import LayerSummary, coding
 from axsim.nn.weights import made_of
 
 Range = tuple[float, float]
@@ -64,6 +66,11 @@ class Through:
     def calls(self) -> tuple[Met, ...]:
         """What was met since this object was made, in all threads, in the order in which it came first."""
         return self._record.calls
+
+    def layer_summaries(self) -> tuple[LayerSummary, ...]:
+        """What was met, as ``axsim.nn.summary`` lists it: a line for each call of a name and of shapes."""
+        static = self._calibrated is not None and self.quantization.activations != "dynamic"
+        return tuple(_summarised(met, self.arithmetic, static) for met in self.calls)
 
     def __enter__(self) -> Through:
         stack = ExitStack()
@@ -166,6 +173,17 @@ def through(
         raise TypeError(f"quantize is a {type(quantize).__name__}, expected an axsim.nn.Quantization")
     coding = quantize or Quantization()
     return Through(arithmetic(mult, coding, gradient), coding, patterns, calibrated)
+
+
+def _summarised(met: Met, by: Arithmetic, static: bool) -> LayerSummary:
+    shapes = met.shapes[0] if met.shapes else (), ()
+    if met.multiplier is None:
+        why = f"{met.function}: {met.why}"
+        return LayerSummary(met.name, why, None, "", "", {}, "", (), *shapes, None, None, 0, 0)
+    return LayerSummary(
+        met.name, met.function, met.multiplier, *coding(by, static), {}, by.gradient.name, (), *shapes,
+        met.macs, published_energy(by.multiplier), met.calls, met.macs,
+    )  # fmt: skip
 
 
 @contextmanager

@@ -22,7 +22,8 @@ from axsim.engines.shapes.work import Work
 from axsim.entrance import computing
 from axsim.multipliers import Multiplier
 from axsim.once import Kept
-from axsim.ops import floating, integer
+from axsim.ops import integer
+from axsim.ops.operations import kind_of
 from axsim.ops.options import Options
 from axsim.ops.prepared import Prepared
 from axsim.quantization import QuantParams, Rule
@@ -70,7 +71,7 @@ class Bound:
             weights = self.prepared.on(accepted.backend)
             bias = None if bias is None else arrays[1]
             multiplier: Any = self.prepared.multiplier
-            kind: Any = integer if isinstance(multiplier, Multiplier) else floating
+            kind = kind_of(multiplier, arrays[0], weights)
             options = Options(by, None, out_dtype)
             if self.geometry is None:
                 out = kind.matmul(accepted.backend, multiplier, arrays[0], weights, bias, options)
@@ -89,7 +90,7 @@ class Bound:
     def _whole(self, x: Array, by: QuantParams | Rule) -> Layers | None:
         """What carries the whole call out at once for operands of that shape; None where nothing does."""
         multiplier, weights = self.prepared.multiplier, self.prepared.on(cpu)
-        if not isinstance(multiplier, Multiplier) or weights.quantized is None:
+        if not isinstance(multiplier, Multiplier) or multiplier.is_wide or weights.quantized is None:
             return None
         if not x.size or not weights.values.size or weights.ndim != (2 if self.geometry is None else 4):
             return None

@@ -77,4 +77,7 @@ def test_a_tiny_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for r in rows:
         assert r["images_per_second"] == pytest.approx(r["batch"] / r["seconds"]["median"])
     assert (tmp_path / "networks.png").read_bytes().startswith(b"\x89PNG")
+    again = ["--quick", "--network", "Tiny", "--batch", "3", "--out", str(tmp_path)]
+    assert CliRunner().invoke(networks.app, again).exit_code == 0
+    assert {r["batch"] for r in json.loads((tmp_path / "networks.json").read_text())["rows"]} == {3}
     assert CliRunner().invoke(networks.app, ["--network", "LeNet-6", "--out", str(tmp_path)]).exit_code == 2

@@ -136,3 +136,43 @@ def test_an_empty_batch() -> None:
     found = axsim.nn.summary(axsim.nn.approximate(network(), "L40"), X[:0])
     assert [layer.products for layer in found.layers] == [0, 0, 0]
     assert found.approximate_share is None
+
+
+class Several(nn.Module):
+    """A network one of whose layers is never called, and of layers that multiply several times."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unused = nn.Linear(3, 3)
+        self.attn = nn.MultiheadAttention(6, 2, batch_first=True)
+        self.rnn = nn.GRU(6, 5)
+
+    def forward(self, x: Any) -> Any:
+        return self.rnn(self.attn(x, x, x)[0])[0]
+
+
+def test_layers_of_several_products() -> None:
+    x = torch.randn(3, 2, 6)
+    found = axsim.nn.summary(axsim.nn.approximate(Several(), "L40", per_layer={"rnn": "axfpm"}), x)
+    layers = by_name(found)
+    # An attention has six products; a recurrent layer one for its inputs, and one for each of three steps.
+    assert {name: layer.calls for name, layer in layers.items()} == {"unused": 0, "attn": 6, "rnn": 4}
+    assert layers["attn"].multiplied == 3 * (4 * 2 * 36 + 2 * (2 * 2 * 6))
+    assert layers["rnn"].multiplied == 3 * 2 * (6 * 15 + 5 * 15)
+    assert found.idle == ("unused",)
+
+
+def test_of_an_interception() -> None:
+    x = torch.rand(3, 4)
+    with torch.no_grad(), axsim.nn.through("L40", layers=":matmul*") as seen:
+        _ = x @ x.T
+        _ = torch.mm(x, x.T)
+    found = axsim.nn.summary(seen)
+    made, left = found.layers
+    assert (made.name, made.kind, made.multiplier, made.calls) == (":matmul", "matmul", "mul8u_L40", 1)
+    assert (made.products, made.multiplied, made.in_shape, made.out_shape) == (36, 36, (3, 4), ())
+    assert (made.activations, made.weights) == ("affine8, dynamic", "sign-magnitude8, tensor")
+    assert (left.name, left.kind, left.multiplier, left.products) == (
+        ":mm", "mm: not among the layers", None, None
+    )  # fmt: skip
+    assert found.relative_energy == {"mul8u_1JFF": pytest.approx(made.energy.relative)}  # type: ignore[union-attr]

@@ -200,3 +200,19 @@ def test_empty_operands() -> None:
     assert axsim.matmul(a, a.T, "exact12").tolist() == [[0] * 3] * 3
     assert axsim.multiply(a, a, "tiled16[L40]", out_dtype="int64").shape == (3, 0)
     assert exact(12).out_bits == 24
+
+
+@pytest.mark.parametrize("name", ["trunc12_5", "tiled16[L40]"])
+def test_layers_of_networks_take_wide_circuits(name: str) -> None:
+    from axsim.engines.shapes.geometry import geometry
+    from axsim.ops.bound import Bound
+
+    x = RNG.normal(size=(2, 3, 5, 5)).astype(np.float32)
+    w = RNG.normal(size=(4, 3, 3, 3)).astype(np.float32)
+    by = axsim.quantize.affine(x)
+    prepared = axsim.prepare(w, name, operation="conv2d")
+    where = geometry(x_shape=x.shape, w_shape=w.shape, padding=1)
+    found = Bound(prepared, where)(x, None, by)
+    np.testing.assert_array_equal(found, axsim.conv2d(x, prepared, padding=1, a_quant=by))
+    rows = Bound(axsim.prepare(w.reshape(4, -1).T, name))(x.reshape(2, -1)[:, :27], None, by)
+    assert rows.shape == (2, 4)

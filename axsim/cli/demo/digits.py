@@ -178,7 +178,7 @@ def _draw_accuracy(axis: Any, circuits: Sequence[DigitsResult]) -> None:
         ylabel="test accuracy (%)",
         title="LeNet-5 on handwritten digits through 16 EvoApprox8b multipliers",
     )
-    axis.margins(y=0.2)
+    axis.margins(x=0.09, y=0.2)
     axis.grid(alpha=0.3)
 
 

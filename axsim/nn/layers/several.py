@@ -22,14 +22,14 @@ class OfLayer:
     def linear(self, x: Tensor, w: Tensor, bias: Tensor | None, site: str) -> Tensor:
         """As ``Products.linear``."""
         layer = self.layer
-        label = f"{layer.label}:{site}"
+        label = f"{layer.tag}:{site}"
         return operators.linear(x, w, bias, layer.limits(site), layer.arithmetic.key, label)
 
     def matmul(self, a: Tensor, b: Tensor, sites: tuple[str, str], bias: Tensor | None = None) -> Tensor:
         """As ``Products.matmul``."""
         layer = self.layer
         a_range, b_range = layer.limits(sites[0]), layer.limits(sites[1])
-        label = f"{layer.label}:{', '.join(sites)}"
+        label = f"{layer.tag}:{', '.join(sites)}"
         return operators.matmul(a, b, a_range, layer.arithmetic.key, bias, label, b_range)
 
 

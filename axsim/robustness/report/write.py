@@ -1,4 +1,4 @@
-"""A report's document as one self-contained page of HTML, and as Markdown with its pictures beside it."""
+"""A report's document as one self-contained page of HTML, and as Markdown with its curves beside it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OURS = re.compile(r"picture-\d+\.(png|svg)")
 def write_report(document: Document, folder: Path, name: str = "report") -> tuple[Path, Path]:
     """Write ``NAME.html``, which needs no other file, and ``NAME.md`` with ``pictures/`` into a folder.
 
-    Returns their paths.
+    Images of few pixels, of which there are many, are in ``NAME.html`` alone. Returns their paths.
 
     Raises:
         OSError: they cannot be written.
@@ -30,7 +30,7 @@ def write_report(document: Document, folder: Path, name: str = "report") -> tupl
     html = templates.get_template("report.html").render(document=document, data_uri=data_uri)
     files = {p: f"picture-{i:03}.{p.format}" for i, p in enumerate(dict.fromkeys(_pictures(document)))}
     markdown = templates.get_template("report.md").render(
-        document=document, file_of=lambda p: f"{_PICTURES}/{files[p]}"
+        document=document, page=f"{name}.html", file_of=lambda p: f"{_PICTURES}/{files[p]}"
     )
     for picture, file in files.items():
         replace_file(folder / _PICTURES / file, picture.data)
@@ -63,8 +63,10 @@ def write_results(title: str, measured: Sequence[Measured], folder: Path, name: 
 
 
 def _pictures(document: Document) -> list[Picture]:
+    """Those that Markdown shows."""
     blocks = [block for section in document.sections for block in section.blocks]
-    return [picture for block in blocks if isinstance(block, Pictures) for picture in block.pictures]
+    shown = [block for block in blocks if isinstance(block, Pictures) and not block.small]
+    return [picture for block in shown for picture in block.pictures]
 
 
 def data_uri(picture: Picture) -> str:

@@ -382,8 +382,14 @@ def test_deep_nesting_is_named_and_the_rest_is_not_looked_at(
     [
         ("p = {a[3], p[b[1:0]], b[1:0], b[3:2], 2'b01}; p[a[2:0]] = 1;", r"p\[\d\] is read before the block"),
         ("p[0] = p[b[1:0]]; p[7:1] = {a, b[2:0]};", r"p\[\d\] is read before the block"),
-        ("p = 0; end always @(a & b) begin p[0] = a[0] ^ b[0];", "'a' is read and not as a whole"),
-        ("p = 0; end always @(a[0] or b) begin p[0] = a[0] ^ b[0];", "'a' is read and not as a whole"),
+        (
+            "p = 0; end always @(a & b) begin p[0] = a[0] ^ b[0];",
+            "'a' is read and not in the sensitivity list as a whole",
+        ),
+        (
+            "p = 0; end always @(a[0] or b) begin p[0] = a[0] ^ b[0];",
+            "'a' is read and not in the sensitivity list as a whole",
+        ),
         ("case (a) 1: p = b; default: p = 0; default: p = 1; endcase", "'case' with more than one default"),
         ("casez (a) default: p = 0; 4'b1?: p = 1; default: p = 1; endcase", "'casez' with more than one"),
     ],

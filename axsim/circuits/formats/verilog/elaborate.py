@@ -296,7 +296,7 @@ class Elaborator(Wiring):
             for signal, pos in procedure.reads.items():
                 if signal not in known and signal not in assigned:
                     raise MeaningError(
-                        f"{signal.path!r} is read and not as a whole in the sensitivity list, so that in "
+                        f"{signal.path!r} is read and not in the sensitivity list as a whole, so that in "
                         "simulation the block would not see it change; write always @(*)",
                         pos,
                     )
