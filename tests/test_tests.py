@@ -47,3 +47,9 @@ def test_a_slipped_assertion_is_seen() -> None:
 @pytest.mark.parametrize("path", sorted(TESTS.rglob("test_*.py")), ids=lambda path: path.stem)
 def test_no_assertion_slipped_out_of_its_loop(path: Path) -> None:
     assert slipped(path.read_text(encoding="utf-8")) == []
+
+
+def test_every_file_of_tests_has_a_name_of_its_own() -> None:
+    """pytest imports them by their names alone, and a child process that is started anew does so, too."""
+    names = [path.name for path in sorted(TESTS.rglob("test_*.py"))]
+    assert [name for name in dict.fromkeys(names) if names.count(name) > 1] == []

@@ -190,7 +190,7 @@ def test_interrupted_it_says_what_is_kept(file: Path) -> None:
     while process.poll() is None and not (cells.is_dir() and any(cells.glob("*.json"))):
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=600)
     assert process.returncode == 130, told
     kept = len(list(cells.glob("*.json")))
     assert f"interrupted; {kept} of 200 cells are kept" in told

@@ -226,8 +226,8 @@ class Floats {
         const axsim::Axis rows = row_axis(kWide), columns = column_axis(kWide);
         for (const axsim::floating::Multiplier &multiplier : multipliers_) {
             std::vector<double> out(expected_.size());
-            const axsim::floating::Problem problem{{left, right, rows, columns, 1, out.size(), kWide.k}, multiplier};
-            axsim::floating::compute(problem, out.data(), threads);
+            const axsim::Product<float> product{left, right, rows, columns, 1, out.size(), kWide.k};
+            axsim::floating::compute({product, multiplier, nullptr}, {out.data(), nullptr, nullptr}, threads);
             require(out == expected_, "a product of floats", threads);
         }
     }

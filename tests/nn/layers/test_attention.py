@@ -58,7 +58,7 @@ def test_products_are_those_of_ops(mult: str) -> None:
 
 
 @settings(max_examples=30)
-@given(attentions(), st.sampled_from(["L40", "JV3", "mul8s_1L2D"]))
+@given(attentions(), st.sampled_from(["exact8", "exact8s"]))
 def test_ranges_of_a_calibration(case: Call, mult: str) -> None:
     """Ranges that are those of the batch itself give the batch's own result."""
     layer, arguments, kwargs = case
@@ -70,8 +70,8 @@ def test_ranges_of_a_calibration(case: Call, mult: str) -> None:
     with torch.no_grad():
         found, expected = static(*arguments, **kwargs), own(*arguments, **kwargs)
         spread = max(1.0, float(exact(*arguments, **kwargs)[0].abs().max()))
-    # The exact network's ranges, of which those of the approximate one differ a little.
-    torch.testing.assert_close(found[0], expected[0], rtol=0, atol=0.5 * spread)
+    # The exact network's ranges, from which those of the quantised one differ by a few steps.
+    torch.testing.assert_close(found[0], expected[0], rtol=0, atol=0.2 * spread)
 
 
 def test_static_ranges_are_used_on_both_sides() -> None:
@@ -241,5 +241,5 @@ def test_no_batch_and_no_steps() -> None:
 def test_multiplier_for_some_layers() -> None:
     model = nn.Sequential(nn.Linear(8, 8), attention())
     approx = approximate(model, "L40", per_layer={"1": "exact8"})
-    assert approx[1].arithmetic.multiplier is axsim.get("exact8")
+    assert approx[1].arithmetic.multiplier.name == "exact8"
     assert approximate(model, layers=nn.MultiheadAttention)[0].__class__ is nn.Linear
