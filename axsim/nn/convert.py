@@ -110,17 +110,13 @@ def _replaceable(model: nn.Module) -> dict[str, nn.Module]:
     for name, layer in _reachable(model, ""):
         if layer in found.values():
             continue
+        where = f"{name or 'model'} is a {type(layer).__name__}"
         if isinstance(layer, LazyModuleMixin):
-            raise ValueError(
-                f"{name} is a {type(layer).__name__}, whose weights are made by its first call: call it first"
-            )
+            raise ValueError(f"{where}, whose weights are made by its first call: call it first")
         if can_be_approximate(layer):
             found[name or type(layer).__name__.lower()] = layer
         elif isinstance(layer, tuple(CLASSES)):
-            warnings.warn(
-                f"{name} is a {type(layer).__name__}, which computes in a way of its own: it stays exact",
-                stacklevel=3,
-            )
+            warnings.warn(f"{where}, which computes in a way of its own: it stays exact", stacklevel=3)
     return found
 
 

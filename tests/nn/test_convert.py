@@ -330,6 +330,8 @@ def test_models_without_a_layer() -> None:
         approximate([nn.Linear(1, 1)], "L40")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="0 is a LazyLinear, whose weights are made by its first call"):
         approximate(nn.Sequential(nn.LazyLinear(2)), "L40")
+    with pytest.raises(ValueError, match=r"^model is a LazyLinear"):
+        approximate(nn.LazyLinear(2), "L40")
 
 
 def test_nan_names_the_layer(model: nn.Module, x: Tensor) -> None:
