@@ -171,3 +171,14 @@ def test_the_exact_model_is_refused() -> None:
     with pytest.raises(ValueError, match="without approximate layers"):
         calibrate(nn.Linear(3, 2), [X])
     calibrate(approximate(nn.Linear(3, 2), "axfpm"), [X])  # which needs no ranges
+
+
+def test_compiled_models() -> None:
+    """A graph cannot look at numbers; the calibration runs what was compiled as it is written."""
+    approx = approximate(Named(), "L40")
+    torch.compiler.reset()
+    compiled = torch.compile(approx, fullgraph=True, backend="aot_eager")
+    calibrate(compiled, [X])
+    found = [limits.tolist() for limits in calibration(compiled).values()]
+    calibrate(approx, [X])
+    assert found == [limits.tolist() for limits in calibration(approx).values()]
