@@ -12,7 +12,7 @@ from torch.nn.modules.lazy import LazyModuleMixin
 
 from axsim.nn.arithmetic import Mult, arithmetic
 from axsim.nn.gradients.rule import GradientRule
-from axsim.nn.layers.base import CLASSES, Approximate, approximate_class, become_approximate, become_exact
+from axsim.nn.layers.base import CLASSES, Approximate, become_approximate, become_exact, can_be_approximate
 from axsim.nn.patterns import matched
 from axsim.nn.quantization import Quantization
 from axsim.nn.ranges import Batches
@@ -81,6 +81,11 @@ def approximate(
             f"{', '.join(c.__name__ for c in CLASSES)} in it"
         )
     wanted = _multipliers(found, mult, layers, per_layer)
+    if not wanted:
+        raise ValueError(
+            f"layers chooses none of the {len(found)} layers that can be replaced, nor does per_layer; they "
+            f"are {', '.join(map(repr, list(found)[:8]))}{', ...' if len(found) > 8 else ''}"
+        )
     codings = _quantizations(found, quantize)
     made = {}
     for name, given in wanted.items():  # all of them, before the first layer is changed
@@ -105,24 +110,20 @@ def _replaceable(model: nn.Module) -> dict[str, nn.Module]:
     for name, layer in _reachable(model, ""):
         if layer in found.values():
             continue
+        where = f"{name or 'model'} is a {type(layer).__name__}"
         if isinstance(layer, LazyModuleMixin):
-            raise ValueError(
-                f"{name} is a {type(layer).__name__}, whose weights are made by its first call: call it first"
-            )
-        if isinstance(layer, Approximate) or approximate_class(type(layer)) is not None:
+            raise ValueError(f"{where}, whose weights are made by its first call: call it first")
+        if can_be_approximate(layer):
             found[name or type(layer).__name__.lower()] = layer
         elif isinstance(layer, tuple(CLASSES)):
-            warnings.warn(
-                f"{name} is a {type(layer).__name__}, which computes in a way of its own: it stays exact",
-                stacklevel=3,
-            )
+            warnings.warn(f"{where}, which computes in a way of its own: it stays exact", stacklevel=3)
     return found
 
 
 def _reachable(layer: nn.Module, name: str) -> Iterator[tuple[str, nn.Module]]:
     """A module and those in it; not those in one that is replaced as a whole, or computes without them."""
     yield name, layer
-    if isinstance(layer, Approximate | nn.MultiheadAttention) or approximate_class(type(layer)) is not None:
+    if isinstance(layer, nn.MultiheadAttention) or can_be_approximate(layer):
         return
     for child_name, child in layer.named_children():
         yield from _reachable(child, f"{name}.{child_name}" if name else child_name)

@@ -114,18 +114,18 @@ def padded(x: Tensor, geometry: Conv, value: float = 0.0) -> tuple[Tensor, Conv]
     return F.pad(x, last_axis_first, value=value), replace(geometry, padding=(0,) * len(ends))
 
 
-def exact(x: Tensor, w: Tensor, geometry: Geometry) -> Tensor:
-    """The exact product of that geometry, by torch, in the type of the operands; without bias.
+def exact(x: Tensor, w: Tensor, geometry: Geometry, bias: Tensor | None = None) -> Tensor:
+    """The exact product of that geometry, plus bias, by torch, in the type of the operands.
 
     >>> exact(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 4.0]]), Linear())
     tensor([[11.]])
     """
     if isinstance(geometry, Linear):
-        return F.linear(x, w)
+        return F.linear(x, w, bias)
     if isinstance(geometry, MatMul):
-        return torch.matmul(x, w)
+        return torch.matmul(x, w) if bias is None else torch.matmul(x, w) + bias
     x, where = _symmetric(x, geometry)
-    return torch.convolution(x, w, None, *_of_aten(where))
+    return torch.convolution(x, w, bias, *_of_aten(where))
 
 
 def exact_gradients(
@@ -141,10 +141,11 @@ def exact_gradients(
     (tensor([[3., 4.]]), tensor([[1., 2.]]))
     """
     if isinstance(geometry, Linear):
-        rows = upstream.reshape(-1, upstream.shape[-1])
+        count = x.shape[:-1].numel()  # -1 would not say it where there are no features
+        rows = upstream.reshape(count, w.shape[0])
         return (
             upstream @ w if wanted[0] else None,
-            rows.transpose(0, 1) @ x.reshape(-1, x.shape[-1]) if wanted[1] else None,
+            rows.transpose(0, 1) @ x.reshape(count, w.shape[1]) if wanted[1] else None,
         )
     if isinstance(geometry, MatMul):
         return (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -353,10 +354,19 @@ EXACT: dict[Any, str] = {
 """Functions that multiply and add up, too, and are left to torch."""
 
 
+def sizes(x: Tensor) -> tuple[int, ...]:
+    """A tensor's shape; where ``torch.jit`` traces it holds tensors, and warns where they are read."""
+    if torch.compiler.is_compiling() or torch._C._get_tracing_state() is None:
+        return tuple(x.shape)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        return tuple(int(n) for n in x.shape)
+
+
 def count(kind: str, x: Tensor, w: Tensor, out: Tensor) -> int:
     """How many products a call of "linear", "matmul", "conv" or "conv_transpose" multiplies and adds up."""
     if kind == "linear":
-        return int(x.numel() * w.shape[0])
+        return int(math.prod(sizes(x)) * sizes(w)[0])
     if kind == "matmul":
-        return int(out.numel() * x.shape[-1])
-    return int((out if kind == "conv" else x).numel() * math.prod(w.shape[1:]))
+        return int(math.prod(sizes(out)) * sizes(x)[-1])
+    return int(math.prod(sizes(out if kind == "conv" else x)) * math.prod(sizes(w)[1:]))

@@ -89,6 +89,8 @@ class _Look:
         return _Looking(self, name)
 
     def at(self, site: str, x: Tensor) -> None:
+        if not x.numel():
+            return
         try:
             self.seen[site] = self.observer.see(self.seen.get(site, Seen()), x)
         except ValueError as error:
@@ -126,5 +128,4 @@ class _Looking(Counted):
     def _windows(self, x: Tensor, w: Tensor, bias: Tensor | None, geometry: Any) -> Tensor:
         check(x, w)
         self._look.at(self._name, x)
-        out = exact(x, w, geometry)
-        return out if bias is None else out + bias.reshape(-1, *(1,) * (x.ndim - 2))
+        return exact(x, w, geometry, bias)

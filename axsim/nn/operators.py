@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from axsim.nn.arithmetic import Arithmetic, resolve
 from axsim.nn.geometry import Conv, Geometry, Linear, MatMul, Transposed, output_size
@@ -53,7 +54,7 @@ def linear(
     Raises:
         TypeError, ValueError: as ``axsim.nn.products.product``; the message begins with ``label``.
     """
-    if _is_plain(x, w, bias):
+    if _is_plain(x, w, bias, label):
         return _named(label, x, w, bias, a_range, key, _LINEAR)
     return torch.ops.axsim.linear(x, w, bias, a_range, key, label)
 
@@ -68,7 +69,7 @@ def conv(
     label: str = "",
 ) -> Tensor:
     """Cross-correlation of x (N, C, *) with w (O, C / groups, *), plus bias (O,), of one to three axes."""
-    if _is_plain(x, w, bias):
+    if _is_plain(x, w, bias, label):
         return _named(label, x, w, bias, a_range, key, geometry)
     numbers = geometry.stride, geometry.padding, geometry.dilation, geometry.groups
     return torch.ops.axsim.conv(x, w, bias, a_range, key, *numbers, label)
@@ -84,7 +85,7 @@ def conv_transpose(
     label: str = "",
 ) -> Tensor:
     """Transposed convolution of x (N, C, *) by w (C, O / groups, *), plus bias (O,), of one or two axes."""
-    if _is_plain(x, w, bias):
+    if _is_plain(x, w, bias, label):
         return _named(label, x, w, bias, a_range, key, geometry)
     g = geometry
     numbers = g.stride, g.padding, g.output_padding, g.dilation, g.groups
@@ -104,7 +105,7 @@ def matmul(
 
     ``b_range`` is the range of w, None its own.
     """
-    if _is_plain(x, w, bias):
+    if _is_plain(x, w, bias, label):
         return _named(label, x, w, bias, a_range, key, _MATMUL, b_range)
     return torch.ops.axsim.matmul(x, w, bias, a_range, key, label, b_range)
 
@@ -112,15 +113,34 @@ def matmul(
 _LINEAR, _MATMUL = Linear(), MatMul()
 
 
-def _is_plain(x: Tensor, w: Tensor, bias: Tensor | None) -> bool:
-    """Whether a call may be computed at once: no graph is recorded or traced, no mode looks on."""
+def _is_plain(x: Tensor, w: Tensor, bias: Tensor | None, label: str) -> bool:
+    """Whether a call may be computed at once: no graph is recorded or traced, no mode looks on.
+
+    Raises:
+        TypeError: an operand has a tangent of forward-mode differentiation, which would be lost.
+    """
     if torch.compiler.is_compiling() or type(x) is not Tensor:
         return False
+    if forward_ad._current_level >= 0:
+        _refuse_tangents(x, w, bias, label)
     if torch.is_grad_enabled() and (
         x.requires_grad or w.requires_grad or (bias is not None and bias.requires_grad)
     ):
         return False
+    if torch._C._get_tracing_state() is not None or torch._C._functorch.peek_interpreter_stack() is not None:
+        return False  # of torch.jit.trace, torch.func.vmap
     return not (torch._C._len_torch_dispatch_stack() or torch._C._is_torch_function_mode_enabled())
+
+
+def _refuse_tangents(x: Tensor, w: Tensor, bias: Tensor | None, label: str) -> None:
+    for name, operand in (("x", x), ("the weight", w), ("the bias", bias)):
+        if operand is not None and forward_ad.unpack_dual(operand).tangent is not None:
+            where = f"{plain(label)}: " if label else ""
+            raise TypeError(
+                f"{where}{name} has a tangent of forward-mode differentiation, and approximate products have "
+                "gradients backward alone: call backward(), torch.autograd.grad or "
+                "torch.autograd.functional.jacobian"
+            )
 
 
 def _named(

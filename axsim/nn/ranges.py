@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
 from axsim.nn.layers.base import Approximate
 from axsim.nn.observers import Range, Seen, observer_of
@@ -28,16 +29,24 @@ def calibrate(model: nn.Module, batches: Batches) -> None:
 
     Args:
         model: what ``approximate`` made.
-        batches: a ``DataLoader`` or another iterable. A batch is a tensor; or a tuple or list that begins
-            with the model's input, as (images, labels); or a dictionary of the model's arguments, of which
-            those that it does not take are left out. Or a function that runs the model, which it gets.
+        batches: a ``DataLoader`` or another iterable. A batch is a tensor or a packed sequence; or a
+            dictionary of the model's arguments, of which those that it does not take are left out; or a
+            tuple or list that begins with one of these, as (images, labels). Or a function that runs the
+            model, which it gets.
 
     Raises:
         TypeError: a batch is something else.
-        ValueError: there are no batches, activations hold NaN or infinity, or a layer was never reached; the
-            message names the layers. All ranges then are as they were.
+        ValueError: the model has no approximate layer, there are no batches, activations hold NaN or
+            infinity, or no number ever reached a layer; the message names the layers. All ranges then are as
+            they were.
     """
-    layers = [layer for layer in _layers(model).values() if _wants_ranges(layer)]
+    every = _layers(model).values()
+    if not every:
+        raise ValueError(
+            f"model is a {type(model).__name__} without approximate layers, expected what "
+            "axsim.nn.approximate returned (a copy, but with inplace=True)"
+        )
+    layers = [layer for layer in every if _wants_ranges(layer)]
     with _watching(model, layers):
         count = feed(model, batches)
         if not count:
@@ -111,12 +120,15 @@ def _wants_ranges(layer: Approximate) -> bool:
 
 @contextmanager
 def _watching(model: nn.Module, layers: list[Approximate]) -> Iterator[None]:
-    """Within it the layers look at what comes, and all of the model computes exactly, in evaluation mode."""
+    """Within it the layers look at what comes, and all of the model computes exactly, in evaluation mode.
+
+    What was compiled runs as it is written: looking at numbers is nothing for a graph.
+    """
     every = list(_layers(model).values())
     try:
         for layer in every:
             layer.watched = {}
-        with evaluating(model):
+        with evaluating(model), torch.compiler.set_stance("force_eager"):
             yield
     finally:
         for layer in every:
@@ -161,18 +173,20 @@ def run_batch(model: nn.Module, batch: Any) -> None:
     """
     tensors = [*model.parameters(), *model.buffers()]
     device = tensors[0].device if tensors else torch.device("cpu")
-    if isinstance(batch, Tensor):
+    if isinstance(batch, Tensor | PackedSequence):  # which is a tuple, too
         model(batch.to(device))
     elif isinstance(batch, Mapping):
         taken = inspect.signature(model.forward).parameters
         every = any(p.kind is p.VAR_KEYWORD for p in taken.values())
         model(**{name: _to(value, device) for name, value in batch.items() if every or name in taken})
-    elif isinstance(batch, tuple | list) and batch and isinstance(batch[0], Tensor):
-        model(batch[0].to(device))
+    elif (
+        isinstance(batch, tuple | list) and batch and isinstance(batch[0], Tensor | PackedSequence | Mapping)
+    ):
+        run_batch(model, batch[0])
     else:
         raise TypeError(
-            f"a batch of calibrate is a {type(batch).__name__}, expected a tensor, a tuple that begins with "
-            "one, or a dictionary of the model's arguments"
+            f"a batch of calibrate is a {type(batch).__name__}, expected a tensor, a dictionary of the "
+            "model's arguments, or a tuple that begins with one of them"
         )
 
 

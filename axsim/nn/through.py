@@ -26,7 +26,7 @@ from axsim.nn.backward import BACKWARD
 from axsim.nn.energy import published_energy
 from axsim.nn.geometry import Conv, Transposed
 from axsim.nn.gradients.rule import GradientRule
-from axsim.nn.intercepted import EXACT, HANDLERS, Left, Multiply, count
+from axsim.nn.intercepted import EXACT, HANDLERS, Left, Multiply, count, sizes
 from axsim.nn.met import Met, Record, Shapes
 from axsim.nn.paths import Place, followed
 from axsim.nn.quantization import Quantization
@@ -337,8 +337,9 @@ def is_weight(b: Tensor) -> bool:
 
 
 def turned(b: Tensor) -> Tensor:
-    """A weight (K, N) as ``F.linear`` has it: (N, K); the same tensor again where no gradient is recorded."""
-    if torch.compiler.is_compiling() or (torch.is_grad_enabled() and b.requires_grad):
+    """A weight (K, N) as ``F.linear`` has it: (N, K); the same tensor again where nothing is recorded."""
+    traced = torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
+    if traced or (torch.is_grad_enabled() and b.requires_grad):
         return b.t()
     return made_of(b, "turned", lambda w: w.t())
 
@@ -350,7 +351,7 @@ def _written(out: Any, result: Any) -> Any:
 def _shapes(given: Any) -> Shapes:
     """Of the tensors among arguments, in order."""
     if isinstance(given, Tensor):
-        return (tuple(given.shape),)
+        return (sizes(given),)
     if isinstance(given, dict):
         given = list(given.values())
     return tuple(s for part in given for s in _shapes(part)) if isinstance(given, list | tuple) else ()

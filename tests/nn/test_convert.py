@@ -260,7 +260,10 @@ def test_halves(model: nn.Module, x: Tensor, dtype: torch.dtype) -> None:
         torch.testing.assert_close(y.float(), approx(x), rtol=0.1, atol=0.1)
         assert calibration(half)["3"].tolist() == calibration(approx)["3"].tolist()
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            torch.testing.assert_close(approx(x).float(), approx(x).float())
+            inside = approx(x)
+        # Autocast reaches no approximate layer, and so nothing of this network.
+        assert inside.dtype == torch.float32
+        assert torch.equal(inside, approx(x))
 
 
 def test_halves_are_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -327,6 +330,8 @@ def test_models_without_a_layer() -> None:
         approximate([nn.Linear(1, 1)], "L40")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="0 is a LazyLinear, whose weights are made by its first call"):
         approximate(nn.Sequential(nn.LazyLinear(2)), "L40")
+    with pytest.raises(ValueError, match=r"^model is a LazyLinear"):
+        approximate(nn.LazyLinear(2), "L40")
 
 
 def test_nan_names_the_layer(model: nn.Module, x: Tensor) -> None:
@@ -354,3 +359,44 @@ def test_approximate_layers_are_not_made_by_hand() -> None:
 
 def test_layers_say_what_they_are(model: nn.Module) -> None:
     assert "mul8u_L40|a=affine8,auto|w=sign-magnitude8,tensor|grad=ste" in repr(approximate(model, "L40")[3])
+
+
+@pytest.mark.parametrize("layers", [[], lambda name, layer: False])
+def test_no_layer_is_chosen(model: nn.Module, layers: Any) -> None:
+    with pytest.raises(ValueError, match="layers chooses none of the 3 layers"):
+        approximate(model, "L40", layers=layers)
+    assert multipliers(approximate(model, "L40", layers=layers, per_layer={"3": "JV3"})) == {"3": "mul8u_JV3"}
+
+
+def test_a_layer_with_a_forward_of_its_own_stays_exact(model: nn.Module, x: Tensor) -> None:
+    """Others wrap layers so; it would not be the approximate forward that is called."""
+    model[3].forward = model[3].forward
+    with pytest.warns(UserWarning, match="3 is a Linear, which computes in a way of its own"):
+        approx = approximate(model, "L40")
+    assert multipliers(approx) == dict.fromkeys(["0.0", "0.3"], "mul8u_L40")
+
+
+def test_parametrized_weights(model: nn.Module, x: Tensor) -> None:
+    """They are parametrized before or after, and stay so there and back, until that is taken away."""
+    norm = nn.utils.parametrizations.weight_norm
+    with torch.no_grad():
+        plain, exact = approximate(model, "L40")(x), model(x)
+        before = copy.deepcopy(model)
+        norm(before[3])
+        before = approximate(before, "L40")
+        after = approximate(model, "L40")
+        norm(after[3])
+        for approx in (before, after):
+            assert isinstance(approx[3], ApproxLinear)
+            torch.testing.assert_close(copy.deepcopy(approx)(x), plain, rtol=0, atol=0.02)
+            back = approximate(approx, None)
+            assert type(back[3]).__mro__[1] is nn.Linear
+            torch.testing.assert_close(back(x), exact)
+            again = approximate(back, "L40")
+            assert torch.equal(again(x), approx(x))
+            approx[3].parametrizations.weight.original0.mul_(2)
+            assert not torch.equal(again(x), approx(x))
+            for one, kind in ((again, ApproxLinear), (back, nn.Linear)):
+                nn.utils.parametrize.remove_parametrizations(one[3], "weight")
+                assert type(one[3]) is kind
+            assert multipliers(again)["3"] == "mul8u_L40"

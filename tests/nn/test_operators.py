@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch.nn.functional as F  # noqa: N812
 from hypothesis import given
 from nn_layers import any_layer
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 
 import axsim
 from axsim.nn import STE, approximate, calibrate
@@ -252,6 +254,7 @@ def test_compiled_before_it_is_calibrated_again(model: nn.Module) -> None:
     """Ranges are numbers of the graph: another calibration makes another graph, and none that is stale."""
     x = torch.rand(3, 1, 8, 8)
     approx = approximate(model, "L40")
+    torch.compiler.reset()  # graphs of other models, where they still live, count towards the same limit
     compiled = torch.compile(approx, fullgraph=True, backend="aot_eager")
     with torch.no_grad():
         for scale in (None, 1.0, 2.0, 3.0):
@@ -272,10 +275,46 @@ def test_called_with_other_weights(model: nn.Module, mult: str) -> None:
         torch.testing.assert_close(weights[name].grad, parameter.grad)
 
 
-def test_transforms_of_functions_are_refused(model: nn.Module) -> None:
+@pytest.mark.parametrize("recorded", [True, False])
+def test_examples_one_by_one(model: nn.Module, recorded: bool) -> None:
+    """``torch.func.vmap`` calls operators for each example, whether gradients are recorded or not."""
+    x = torch.rand(3, 1, 8, 8)
+    approx = approximate(model, "L40", calibrate=[x])
+    with torch.set_grad_enabled(recorded), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that torch has no faster way
+        assert torch.equal(torch.func.vmap(lambda one: approx(one[None])[0])(x), approx(x))
+
+
+def test_gradients_of_functions_are_refused(model: nn.Module) -> None:
     """torch has no way for operators with a gradient of their own; an error, and no wrong number."""
     x, approx = torch.rand(3, 1, 8, 8), approximate(model, "L40")
     with pytest.raises(RuntimeError):
         torch.func.grad(lambda x: approx(x).sum())(x)
-    with torch.no_grad(), pytest.raises(RuntimeError):
-        torch.func.vmap(approx)(x[:, None])
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")  # torch's own use of it
+@pytest.mark.parametrize("frozen", [True, False])
+def test_tangents_are_refused(model: nn.Module, frozen: bool) -> None:
+    """Forward-mode differentiation: an error that names the layer, and no slope of 0."""
+    x, approx = torch.rand(3, 1, 8, 8), approximate(model, "L40").requires_grad_(not frozen)
+    with pytest.raises(TypeError, match=r"^0: x has a tangent"):
+        torch.func.jvp(approx, (x,), (x,))
+    with forward_ad.dual_level():
+        with pytest.raises(TypeError, match=r"^0: x has a tangent"):
+            approx(forward_ad.make_dual(x, x))
+        assert torch.equal(approx(x), approx(x.clone()))
+        with pytest.raises(TypeError, match=r"^x has a tangent"):
+            linear(forward_ad.make_dual(x, x), torch.rand(2, 8), None, None, KEY)
+        with pytest.raises(TypeError, match=r"^the weight has a tangent"):
+            linear(x, forward_ad.make_dual(torch.rand(2, 8), torch.rand(2, 8)), None, None, KEY)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+@pytest.mark.parametrize("recorded", [True, False])
+def test_traced_by_torchscript(model: nn.Module, recorded: bool) -> None:
+    """``torch.jit.trace`` records the operators, not the results that they had when it did."""
+    x, others = torch.rand(2, 3, 1, 8, 8)
+    approx = approximate(model, "L40", calibrate=[x])
+    with torch.set_grad_enabled(recorded):
+        traced = torch.jit.trace(approx, x, check_trace=False)
+        assert torch.equal(traced(others), approx(others))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_sequence
 from torch.utils.data import DataLoader, TensorDataset
 
 from axsim.nn import Quantization, approximate, calibrate, calibration, load_calibration
@@ -36,6 +37,7 @@ X = torch.tensor([[-1.0, 0.0, 3.0], [0.5, 2.0, 1.0]])
         [[X, "labels"]],
         [{"pixels": X, "labels": 3}],
         [{"pixels": X / 2, "scale": 2.0}],
+        [({"pixels": X}, torch.tensor([0, 1]))],
         DataLoader(TensorDataset(X, torch.zeros(2)), batch_size=1),
         (x for x in X.split(1)),
         lambda model: model(X),
@@ -136,3 +138,47 @@ def test_ranges_that_do_not_fit(ranges: Any, error: type[Exception], message: st
     with pytest.raises(error, match=message):
         load_calibration(approx, ranges)
     assert calibration(approx).keys() == before.keys()
+
+
+def test_packed_sequences() -> None:
+    """They are tuples, too, but of no input and labels."""
+    torch.manual_seed(0)
+    packed = pack_sequence([torch.randn(length, 3) for length in (6, 4, 1)])
+    approx = approximate(nn.LSTM(3, 5), "L40", calibrate=lambda model: model(packed))
+    expected = calibration(approx)
+    for batch in (packed, (packed, torch.zeros(3))):
+        calibrate(approx, [batch])
+        assert {k: v.tolist() for k, v in calibration(approx).items()} == {
+            k: v.tolist() for k, v in expected.items()
+        }
+
+
+@pytest.mark.parametrize("observer", ["minmax", "moving-average", "percentile", "mse", "entropy"])
+def test_batches_without_numbers_are_no_calibration(observer: str) -> None:
+    coding = Quantization(observer=observer)
+    with pytest.raises(ValueError, match="never reached linear"):
+        approximate(nn.Linear(3, 2), "L40", quantize=coding, calibrate=[X[:0]])
+    layer = nn.Linear(3, 2)
+    ranges = [
+        calibration(approximate(layer, "L40", quantize=coding, calibrate=batches))["linear"].tolist()
+        for batches in ([X + 3], [X + 3, X[:0]])
+    ]
+    assert ranges[0] == ranges[1]
+
+
+def test_the_exact_model_is_refused() -> None:
+    """``approximate`` made a copy, and the model itself is calibrated."""
+    with pytest.raises(ValueError, match="without approximate layers"):
+        calibrate(nn.Linear(3, 2), [X])
+    calibrate(approximate(nn.Linear(3, 2), "axfpm"), [X])  # which needs no ranges
+
+
+def test_compiled_models() -> None:
+    """A graph cannot look at numbers; the calibration runs what was compiled as it is written."""
+    approx = approximate(Named(), "L40")
+    torch.compiler.reset()
+    compiled = torch.compile(approx, fullgraph=True, backend="aot_eager")
+    calibrate(compiled, [X])
+    found = [limits.tolist() for limits in calibration(compiled).values()]
+    calibrate(approx, [X])
+    assert found == [limits.tolist() for limits in calibration(approx).values()]

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 import axsim
-from axsim.nn import STE, Quantization, approximate, calibrate_through, through
+from axsim.nn import STE, Quantization, approximate, calibrate_through, calibration, through
 from axsim.nn.gradients import Difference1D
 
 
@@ -356,3 +356,39 @@ def test_autocast(model: Functional, x: Tensor) -> None:
         found = model(x)
     assert not any(met.why for met in seen.calls)
     torch.testing.assert_close(found.float(), model(x), rtol=0.1, atol=0.1)
+
+
+def test_calibration_computes_as_the_model_does(x: Tensor) -> None:
+    """To the bit, biases too, so that its ranges are those that layers find."""
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Unflatten(1, (1, 6)), nn.Conv1d(1, 8, 3, padding=1), nn.Conv1d(8, 8, 2),
+        nn.ConvTranspose1d(8, 8, 3), nn.Flatten(), nn.Linear(56, 16), nn.Linear(16, 2),
+    )  # fmt: skip
+    outputs: list[Tensor] = []
+    model.register_forward_hook(lambda _module, _x, out: outputs.append(out))
+    x = x.reshape(-1, 6)
+    found = calibrate_through(model, [x])
+    with torch.no_grad():
+        assert torch.equal(outputs[0], model(x))
+    ranges = calibration(approximate(model, "L40", calibrate=[x])).values()
+    assert [(seen.low, seen.high) for seen in found.seen.values()] == [tuple(r.tolist()) for r in ranges]
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+def test_traced_by_torchscript(model: Functional, x: Tensor) -> None:
+    """A trace that is made within keeps the operators, and weights as they are when it runs."""
+    with torch.no_grad(), through("L40") as seen:
+        traced = torch.jit.trace(model, x, check_trace=False)
+        assert not [met for met in seen.calls if met.why]
+        model.mix.mul_(2)
+        expected = model(x / 2)
+    with torch.no_grad():
+        assert torch.equal(traced(x / 2), expected)
+
+
+def test_batches_without_numbers_are_no_calibration(model: Functional, x: Tensor) -> None:
+    with pytest.raises(ValueError, match="nothing was multiplied"):
+        calibrate_through(model, [x[:0]])
+    one, both = calibrate_through(model, [x]), calibrate_through(model, [x, x[:0]])
+    assert one.seen == both.seen

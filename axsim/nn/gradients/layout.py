@@ -163,7 +163,7 @@ def _linear(product: Product) -> Layout:
 def _matmul(product: Product) -> Layout:
     x, w = product.x, product.w
     if w.ndim == 2 and x.ndim > 2:  # one right matrix for all left ones
-        flat = _matmul(replace(product, x=x.reshape(-1, x.shape[-1])))
+        flat = _matmul(replace(product, x=x.flatten(0, -2)))
         return replace(
             flat,
             of_x=lambda gradient: gradient.reshape(x.shape),

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TypeVar, cast
 from weakref import WeakValueDictionary
 
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from axsim.nn.arithmetic import Arithmetic
 from axsim.nn.observers import Observer, Range, Seen, observer_of
@@ -91,8 +92,8 @@ class Approximate:
         Raises:
             ValueError: they hold NaN or infinity.
         """
-        if self.watched is None or not self.wants_ranges:
-            return
+        if self.watched is None or not self.wants_ranges or not x.numel():
+            return  # what holds no numbers has no range
         observer: Observer = observer_of(self.quantization.observer)
         try:
             self.watched[site] = observer.see(self.watched.get(site, Seen()), x)
@@ -152,12 +153,31 @@ _made: WeakValueDictionary[type[nn.Module], type[nn.Module]] = WeakValueDictiona
 _COMPUTING = ("forward", "_conv_forward", "__call__")
 
 
+def can_be_approximate(layer: nn.Module) -> bool:
+    """Whether a layer is approximate or can be made so.
+
+    A layer that was given a ``forward`` of its own, as wrappers of others do, would go on with that.
+
+    >>> layer = nn.Linear(2, 2)
+    >>> can_be_approximate(layer)
+    True
+    >>> layer.forward = lambda x: 2 * x
+    >>> can_be_approximate(layer)
+    False
+    """
+    if isinstance(layer, Approximate):
+        return True
+    return approximate_class(_plain_class(layer)) is not None and not any(
+        n in vars(layer) for n in _COMPUTING
+    )
+
+
 def become_approximate(
     layer: nn.Module, arithmetic: Arithmetic, quantization: Quantization, label: str
 ) -> None:
     """Give a layer, exact or approximate, that arithmetic; ranges that it has stay."""
     if not isinstance(layer, Approximate):
-        layer.__class__ = _class_of(type(layer))
+        _recast(layer, _class_of(_plain_class(layer)))
         layer.__dict__.update(calibration={}, watched=None)
     layer.__dict__.update(arithmetic=arithmetic, quantization=quantization, label=label, tally=Tally())
 
@@ -165,9 +185,23 @@ def become_approximate(
 def become_exact(layer: nn.Module) -> None:
     """Take a layer's arithmetic away; an exact layer stays as it is."""
     if isinstance(layer, Approximate):
-        layer.__class__ = layer.exact_class
+        _recast(layer, layer.exact_class)
         for name in Approximate.__annotations__:
             layer.__dict__.pop(name, None)
+
+
+def _plain_class(layer: nn.Module) -> type[nn.Module]:
+    """A layer's class, apart from ``torch.nn.utils.parametrize``, which gives a layer one of its own."""
+    kind = type(layer)
+    return cast(type[nn.Module], kind.__bases__[0]) if is_parametrized(layer) else kind
+
+
+def _recast(layer: nn.Module, kind: type[nn.Module]) -> None:
+    """Make a layer one of a class; its parametrizations stay, and can be removed."""
+    if is_parametrized(layer):
+        members = {k: v for k, v in vars(type(layer)).items() if k not in ("__dict__", "__weakref__")}
+        kind = type(f"Parametrized{kind.__name__}", (kind,), members)
+    layer.__class__ = kind
 
 
 def _empty(exact: type[nn.Module]) -> nn.Module:

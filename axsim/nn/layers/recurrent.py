@@ -39,7 +39,7 @@ class RecurrentPart(Approximate):
             sizes = input.batch_sizes.tolist()
             states = _first(layer, hx, input.data, sizes[0])
             states = tuple(_ordered(state, input.sorted_indices) for state in states)
-            layer.check_forward_args(input.data, _as_given(states), input.batch_sizes)
+            self._check(input.data, states, input.batch_sizes)
             out, ends = self._run(input.data, sizes, states)
             ends = tuple(_ordered(state, input.unsorted_indices) for state in ends)
             return input._replace(data=out), _as_given(ends)
@@ -54,12 +54,19 @@ class RecurrentPart(Approximate):
         length, batch = x.shape[:2]
         states = _first(layer, hx, x, batch)
         checked = x.transpose(0, 1) if layer.batch_first else x
-        layer.check_forward_args(checked, _as_given(states), None)
+        self._check(checked, states, None)
         out, ends = self._run(x.flatten(0, 1), [batch] * length, states)
         out = out.unflatten(0, (length, batch))
         if single:
             return out.squeeze(1), _as_given(tuple(state.squeeze(1) for state in ends))
         return out.transpose(0, 1) if layer.batch_first else out, _as_given(ends)
+
+    def _check(self, x: Tensor, states: States, sizes: Tensor | None) -> None:
+        """What torch checks, in its words, and where."""
+        try:
+            cast(Any, self).check_forward_args(x, _as_given(states), sizes)
+        except (RuntimeError, ValueError) as error:
+            raise type(error)(f"{self.label}: {error}") from error
 
     def _run(self, x: Tensor, sizes: list[int], states: States) -> tuple[Tensor, States]:
         layer = cast(Any, self)

@@ -149,3 +149,17 @@ def test_shapes_that_do_not_fit_are_named(layer: nn.Module, shape: tuple[int, ..
     model = approximate(nn.Sequential(nn.Identity(), layer), "L40")
     with torch.no_grad(), pytest.raises(ValueError, match=r"^1: "):
         model(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("mult", ["L40", "axfpm"])
+@pytest.mark.parametrize("features", [(0, 2), (3, 0)])
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors:UserWarning")
+def test_no_features_have_gradients(features: tuple[int, int], mult: str) -> None:
+    layer = nn.Linear(*features)
+    approx = approximate(layer, mult)
+    x = torch.rand(4, layer.in_features, requires_grad=True)
+    approx(x).sum().backward()
+    assert x.grad is not None
+    assert torch.equal(x.grad, torch.zeros_like(x))
+    assert torch.equal(approx.weight.grad, torch.zeros_like(layer.weight))
+    assert torch.equal(approx.bias.grad, torch.full_like(layer.bias, 4.0))
