@@ -114,8 +114,8 @@ class Factored {
             right[i] = static_cast<std::int16_t>(between(-200, 200));
         }
         axsim::GemmPart part{false, 0, INT32_MAX / (300 * 200), {}, {}};
-        part.left.emplace_back(left, false, true);
-        part.right.emplace_back(right, false, false);
+        part.left.emplace_back(left, kSide, false, true);
+        part.right.emplace_back(right, kSide, false, false);
         factors_.byte_sums = axsim::gemm_kernels().byte_sums;
         factors_.parts.push_back(part);
         expected_ = plain_sums<std::int64_t>(

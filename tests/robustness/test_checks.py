@@ -62,6 +62,8 @@ def test_restarts() -> None:
     assert checks.restarts_change_little(of_fifty(45), of_fifty(46)).said == "held"
     assert checks.restarts_change_little(of_fifty(30), of_fifty(46)).said == "failed"
     assert checks.restarts_change_little(of_fifty(30), None).said == "not tried"
+    for fewer in range(20):  # one of 20 more is 0.05 more, whatever floats make of it
+        assert checks.restarts_change_little(wilson(fewer, 20), wilson(fewer + 1, 20)).said == "held"
 
 
 def test_gradients() -> None:

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from nn_sequences import Call, assert_alike, attentions, by_ops
 from torch import Tensor, nn
 
-import axsim
 from axsim.nn import Quantization, approximate, calibrate, calibration
 
 LAYER: dict[str, Any] = {"embed_dim": 8, "num_heads": 2, "batch_first": True}
