@@ -77,6 +77,15 @@ def plain_errors(command: Callable[P, R]) -> Callable[P, R]:
         except BrokenPipeError:  # whoever read the output has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still to be flushed
             raise typer.Exit(1) from None
+        except FileNotFoundError as missing:
+            named = (
+                missing.strerror and missing.filename is not None
+            )  # by the system: "[Errno 2] No such ..."
+            print(
+                f"axsim: {_no_file(Path(os.fsdecode(missing.filename))) if named else missing}",
+                file=sys.stderr,
+            )
+            raise typer.Exit(2) from None
         except (ValueError, TypeError, OSError, ImportError) as error:
             print(f"axsim: {error}", file=sys.stderr)
             raise typer.Exit(2) from None

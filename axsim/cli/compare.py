@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,7 +41,7 @@ def compare(
 
     if output is not None:
         check_ending(output)
-    multipliers = [integer(name) for name in names]
+    multipliers = _told_apart(names, [integer(name) for name in names])
     check_count(len(multipliers))
     headings = ("figure", *(multiplier.name for multiplier in multipliers))
     print_table(ERRORS_TITLE, headings, compared_errors(multipliers))
@@ -143,6 +145,15 @@ def integer(
     return found
 
 
+def _told_apart(typed: list[str], multipliers: list[Multiplier]) -> list[Multiplier]:
+    """The multipliers; those that share a name, as mine.v and mine.blif do, are called as they were typed."""
+    count = Counter(multiplier.name for multiplier in multipliers)
+    return [
+        multiplier if count[multiplier.name] == 1 else replace(multiplier, name=name)
+        for name, multiplier in zip(typed, multipliers, strict=True)
+    ]
+
+
 def _several(names: list[str] | None) -> list[Multiplier]:
     import axsim
     from axsim.multipliers import FloatMultiplier
@@ -152,7 +163,7 @@ def _several(names: list[str] | None) -> list[Multiplier]:
     found: list[Multiplier] = []
     for name in names or axsim.list_multipliers():
         path = Path(name)
-        if path.suffix.lower() in (".h5", ".hdf5") and path.is_file() and len(list_tables(path)) > 1:
+        if path.suffix.lower() in (".h5", ".hdf5") and path.is_file() and list_tables(path):
             found += library_multipliers(path)
         elif names is not None or not isinstance(axsim.get(name), FloatMultiplier):
             found.append(integer(name))

@@ -57,7 +57,10 @@ def import_command(
         out = Path("library.h5")
     if out is not None:
         write_tables(out, imported.records.values())
-        print(f"{len(imported.records)} tables written to {out}; axsim.load_library({str(out)!r}) names them")
+        count = len(imported.records)
+        print(
+            f"{count} table{'s' * (count != 1)} written to {out}; axsim.load_library({str(out)!r}) names them"
+        )
 
 
 @app.command("export")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -230,6 +231,8 @@ def _is_built_in(name: str) -> bool:
 def _hint(name: str) -> str:
     if "[" in name:
         return "a float multiplier is written format[multiplier], as in float32[L40], bfloat16[drum8_4]"
+    if os.path.splitext(name)[1] and os.path.isfile(name):  # pathlib's raises for what can be no path
+        return f"but there is such a file: axsim.read({name!r}) makes a multiplier of it"
     known = {n.lower(): n for n in list_multipliers()}
     known |= {alias.lower(): alias for circuit in _circuits().values() for alias in circuit.aliases}
     plain = name.lower().replace("-", "").replace("_", "")

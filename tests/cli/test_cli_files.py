@@ -175,3 +175,9 @@ def test_what_a_file_does_not_say_can_be_said(tmp_path: Path, monkeypatch: pytes
     assert "--widths is '4,x', expected two numbers" in wrong.output
     named = CliRunner().invoke(app, ["info", "L40", "--widths", "4,4"])
     assert "are for files, and 'L40' is none" in named.output
+
+
+def test_one_table_is_no_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("one.c").write_text(c.write(exact(4)))
+    assert "1 table written to library.h5" in run("import", "one.c", "--out", "library.h5")

@@ -155,7 +155,7 @@ def test_what_is_wrong_is_told_in_a_line(file: Path, text: str, options: Any, to
 
 
 def test_no_such_file(file: Path) -> None:
-    assert "No such file" in call("run", "none.toml", expected=2)
+    assert "there is no file 'none.toml' in " in call("run", "none.toml", expected=2)
 
 
 def test_other_code_in_a_process_is_no_result(file: Path, tmp_path: Path) -> None:

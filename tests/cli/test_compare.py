@@ -41,6 +41,15 @@ def test_compare_prints_figures_and_writes_picture_and_page(tmp_path: Path) -> N
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
+def test_compared_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    for ending, factor in (("v", "a"), ("sv", "{a[1], 1'b0}")):
+        text = f"module mine(input [1:0] a, b, output [3:0] p); assign p = {factor} * b; endmodule\n"
+        (tmp_path / f"mine.{ending}").write_text(text)
+    one, other = str(tmp_path / "mine.v"), str(tmp_path / "mine.sv")
+    assert ["figure", "mine", "exact2"] in rows(run("compare", one, "exact2"))
+    assert ["figure", one, other] in rows(run("compare", one, other))
+
+
 def test_compare_refuses_what_it_cannot_draw(tmp_path: Path) -> None:
     assert "float multiplier" in run("compare", "L40", "axfpm", code=2)
     assert "13 multipliers are given" in run("compare", *["exact2"] * 13, code=2)
@@ -66,6 +75,12 @@ def test_pareto_of_a_library(tmp_path: Path) -> None:
     assert "no area is known: drum8_4" in text
     printed = run("pareto", str(library), "--x", "published_power", "--y", "mae")
     assert [row[0] for row in rows(printed)[2:]] == ["mul8u_L40"]
+
+
+def test_pareto_of_a_library_of_one(tmp_path: Path) -> None:
+    library = tmp_path / "library.h5"
+    write_tables(library, [record(axsim.get("trunc8_6"))])
+    assert [row[0] for row in rows(run("pareto", str(library)))[2:]] == ["trunc8_6"]
 
 
 def test_pareto_of_all_that_have_names() -> None:

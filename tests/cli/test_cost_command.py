@@ -84,3 +84,11 @@ def test_mapping_is_skipped_with_a_reason(tmp_path: Path, monkeypatch: pytest.Mo
     assert "mapped: skipped, none of no-such-program is installed" in run(
         "trunc4_3", "--library", str(library)
     )
+
+
+def test_a_library_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cells.genlib").write_text("")
+    text = run("L40", "--library", "cell.genlib", code=2)
+    assert "there is no file 'cell.genlib' in " in text
+    assert "did you mean 'cells.genlib'?" in text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import re
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -206,6 +207,15 @@ def test_unknown_names_suggest_near_ones(name: str, suggestion: str) -> None:
 def test_unknown_names(name: str) -> None:
     with pytest.raises(UnknownMultiplierError, match=re.escape(f"no multiplier is called {name!r}")):
         get(name)
+
+
+def test_name_of_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "L40.v"
+    with pytest.raises(UnknownMultiplierError, match="no multiplier"):
+        get("x" * 5000 + ".v")
+    file.write_text("")
+    with pytest.raises(UnknownMultiplierError, match=re.escape(f"axsim.read({str(file)!r})")):
+        get(str(file))
 
 
 @pytest.mark.parametrize("name", [None, 8, b"L40", np.zeros((2, 2))])
