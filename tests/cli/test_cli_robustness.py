@@ -166,7 +166,7 @@ def test_other_code_in_a_process_is_no_result(file: Path, tmp_path: Path) -> Non
 
 SCRIPT = """
 import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit that it is ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs inherit that it is ignored
 sys.path.insert(0, {tests!r})
 from test_cli_robustness import toy
 from axsim.cli import app
