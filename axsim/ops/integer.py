@@ -22,22 +22,28 @@ from axsim.engines.protocols import Backend, Layers, Sums
 from axsim.engines.shapes.geometry import Geometry
 from axsim.engines.shapes.work import Work
 from axsim.engines.weights import Weights
-from axsim.errors import AccumulatorOverflowError
 from axsim.multipliers import Multiplier
+from axsim.ops.checks import (
+    FLOATS,
+    INTEGERS,
+    LARGEST,
+    Right,
+    are_floats,
+    check_sums,
+    quantization_rule,
+    quantized,
+)
 from axsim.ops.options import Options, Quantization, result_dtype
-from axsim.quantization import QuantParams, Rule, along, not_finite
+from axsim.quantization import QuantParams, Rule, along
 
 Array = NDArray[Any]
 
-_INT32, _INT64, _BYTE = np.dtype(np.int32), np.dtype(np.int64), np.dtype(np.uint8)
-_MAX = {_INT32: 2**31 - 1, _INT64: 2**63 - 1}
+_INT32, _INT64 = INTEGERS
+_BYTE = np.dtype(np.uint8)
 _WHOLE: dict[np.dtype[Any], Limits] = {
     np.dtype(np.uint8): (0, 255),
     np.dtype(np.int8): (-128, 127),
 }  # all that these types hold
-_FLOATS = np.dtype(np.float32), np.dtype(np.float64)
-
-Right = Array | Weights  # as it came in, or made ready for this multiplier
 
 
 @dataclass(frozen=True)
@@ -178,29 +184,20 @@ def _checked(
 ) -> Call:
     """Check the operands, each with its name for messages; how floats are quantised; the accumulator."""
     (a_name, a), (b_name, b) = left, right
-    floats = _is_float(a_name, a)
-    ready = isinstance(b, Weights)
-    if floats != (b.quantized is not None if isinstance(b, Weights) else _is_float(b_name, b)):
-        raise TypeError(_mixed(a_name, a, b_name, b, pairs=channel_axis is not None))
-    if bias is not None:
-        _check_bias_type(bias, floats)
-    if not floats and (options.a_quant is not None or options.b_quant is not None):
-        raise TypeError(f"a_quant or b_quant is given, but {a_name} and {b_name} are integers already")
-    if ready and options.b_quant is not None:
-        raise TypeError(f"b_quant is given, but {b_name} is quantized already")
+    floats = are_floats(left, right, bias, options, _is_float, pairs=channel_axis is not None)
     by: tuple[Unquantized, ...] = ()
     if floats:
-        a_by = _rule(a, "a_quant", options.a_quant, multiplier.a_bits, multiplier.signed, None)
+        a_by = quantization_rule(a, "a_quant", options.a_quant, multiplier.a_bits, multiplier.signed, None)
         by = (Unquantized(a_name, a, a_by),)
         if isinstance(b, Weights):
             source, b_type = b.source or a.dtype, b.dtype
         else:
             b_by = right_rule(multiplier, b, options.b_quant, channel_axis)
             by, source, b_type = (*by, Unquantized(b_name, b, b_by)), b.dtype, b_by.dtype
-        out_dtype = result_dtype(options.out_dtype, _FLOATS, np.result_type(a.dtype, source))
+        out_dtype = result_dtype(options.out_dtype, FLOATS, np.result_type(a.dtype, source))
         table, types = fold(multiplier.table, a_by.dtype, b_type), (a_by.dtype, b_type)
         check_range("a_quant", a_by, table.a_limits, multiplier)
-        accumulator = _INT32 if terms * table.max_abs <= _MAX[_INT32] else _INT64
+        accumulator = _INT32 if terms * table.max_abs <= LARGEST[_INT32] else _INT64
     else:
         accumulator = out_dtype = result_dtype(options.out_dtype, (_INT32, _INT64), _INT32)
         table, types = _folded(multiplier, (a_name, a.dtype), (b_name, b.dtype)), (a.dtype, b.dtype)
@@ -208,7 +205,7 @@ def _checked(
         if not isinstance(b, Weights):
             sides.append((b_name, b, table.b_limits))
         _check_values(backend, multiplier, sides)
-        _check_sums(backend, multiplier.name, terms, table.max_abs, bias, out_dtype)
+        check_sums(backend, multiplier.name, terms, table.max_abs, bias, out_dtype)
     subject = Subject(multiplier.table, table, *types, multiplier.name)
     return Call(backend, a, b, by, subject, accumulator, out_dtype)
 
@@ -233,20 +230,14 @@ def ready(
         table = _folded(multiplier, ("", _BYTE), (name, b.dtype))
         _check_values(backend, multiplier, [(name, b, table.b_limits)])
         return b, None
-    by = right_rule(multiplier, b, given, channel_axis)
-    if isinstance(by, Rule):
-        low, high = backend.row_extremes(b.reshape(1, -1)) if b.size else (np.zeros(1), np.zeros(1))
-        if not np.isfinite([low, high]).all():
-            raise not_finite(name)
-        by = by.params(low[0], high[0])
-    return backend.integers(name, b, by), by
+    return quantized(backend, name, b, right_rule(multiplier, b, given, channel_axis))
 
 
 def right_rule(
     multiplier: Multiplier, b: Array, given: Quantization, channel_axis: int | None
 ) -> Rule | QuantParams:
     """What to quantise a float right operand by; ValueError unless the multiplier takes what that makes."""
-    by = _rule(b, "b_quant", given, multiplier.b_bits, multiplier.signed, channel_axis)
+    by = quantization_rule(b, "b_quant", given, multiplier.b_bits, multiplier.signed, channel_axis)
     check_integers("b_quant", by, multiplier)
     return by
 
@@ -255,7 +246,7 @@ def check_parameters(
     name: str, params: QuantParams, values: Array, multiplier: Multiplier, channel_axis: int
 ) -> None:
     """ValueError unless the multiplier's right operand can be integers that ``params`` made."""
-    _rule(values, name, params, multiplier.b_bits, multiplier.signed, channel_axis)
+    quantization_rule(values, name, params, multiplier.b_bits, multiplier.signed, channel_axis)
     along(params.scale, params, values, name)  # checks the number of channels
     check_integers(name, params, multiplier)
 
@@ -284,19 +275,6 @@ def _no_signs(multiplier: Multiplier) -> str:
     )
 
 
-def _mixed(a_name: str, a: Array, b_name: str, b: Right, *, pairs: bool) -> str:
-    if isinstance(b, Weights) and b.quantized is not None:
-        return (
-            f"{a_name} is {a.dtype}, but {b_name} holds integers that stand for floats, and expects a float "
-            f"{a_name}; prepare the integers alone to multiply integers"
-        )
-    hint = "quantise the float operand yourself (axsim.quantize.quantize), or pass two floats"
-    if pairs and a.dtype.kind == "f":
-        pair = f"{b_name}=(integers, axsim.quantize.QuantParams(...))"
-        hint = f"say what the integers stand for, {pair}, or {hint}"
-    return f"{a_name} is {a.dtype} and {b_name} is {b.dtype}: {hint}"
-
-
 def as_bytes(operand: Array) -> Array:
     """An integer operand as engines take it: bytes, or int16."""
     return operand if operand.dtype == SIGNED else operand.view(_BYTE)
@@ -315,32 +293,6 @@ def _is_float(name: str, array: Array) -> bool:
     elif kind == "f":
         hint = "; cast it to float32"
     raise TypeError(f"{name} is {array.dtype}, expected uint8, int8, int16, float32 or float64{hint}")
-
-
-def _rule(
-    x: Array, argument: str, given: Quantization, bits: int, signed: bool, channel_axis: int | None
-) -> Rule | QuantParams:
-    """What to quantise a float operand by, for a circuit of ``bits``."""
-    if isinstance(given, QuantParams):
-        if given.axis is not None and (channel_axis is None or given.axis % x.ndim != channel_axis):
-            allowed = "per tensor" if channel_axis is None else f"per tensor or along axis {channel_axis}"
-            raise ValueError(
-                f"{argument} has parameters for each index of axis {given.axis}; expected {allowed}: along "
-                "any other axis the scale cannot be taken out of the sum"
-            )
-        return given
-    if isinstance(given, Rule):
-        return given
-    if given is None or given == "affine":
-        return Rule.affine(min(bits, 8), signed=signed)
-    if given == "symmetric":  # an unsigned circuit gets the sign beside its magnitude bits
-        return Rule.symmetric(min(bits if signed else bits + 1, 8))
-    if given == "sign-magnitude":  # the sign beside all of the magnitude bits
-        return Rule.symmetric(min(bits if signed else bits + 1, 8 if signed else 9))
-    raise ValueError(
-        f"{argument} is {given!r}, expected 'affine', 'symmetric', 'sign-magnitude' or "
-        "axsim.quantize.QuantParams"
-    )
 
 
 def _check_values(
@@ -365,33 +317,4 @@ def check_range(argument: str, by: Rule | QuantParams, limits: Limits, multiplie
         raise ValueError(
             f"{argument} makes integers from {by.qmin} to {by.qmax}, but {multiplier.name} takes "
             f"{limits[0]} to {limits[1]} from {by.dtype}; choose fewer bits"
-        )
-
-
-def _check_bias_type(bias: Array, floats: bool) -> None:
-    if floats and bias.dtype not in _FLOATS:
-        raise TypeError(f"bias is {bias.dtype}, expected float32 or float64, as x and w are floats")
-    if not floats and bias.dtype.kind not in "iu":
-        raise TypeError(f"bias is {bias.dtype}, expected integers, as x and w are integers")
-
-
-def _check_sums(
-    backend: Backend, name: str, terms: int, max_abs: int, bias: Array | None, out_dtype: np.dtype[Any]
-) -> None:
-    """Raise AccumulatorOverflowError if a sum of integers, and the bias, could be beyond ``out_dtype``."""
-    shift = 0
-    if bias is not None:
-        # The values of the bias count only where all that its type holds would be too much.
-        held = np.iinfo(bias.dtype)
-        extremes = (int(held.min), int(held.max))
-        if terms * max_abs + max(map(abs, extremes)) > _MAX[out_dtype]:
-            (extremes,) = backend.extremes(bias)
-        shift = max(map(abs, extremes))
-    largest = terms * max_abs + shift
-    if largest > _MAX[out_dtype]:
-        added = f", and a bias of up to {shift}," if shift else ""
-        raise AccumulatorOverflowError(
-            f"a sum of {terms} products of {name}, each up to {max_abs}{added or ','} can "
-            f"reach {largest}, beyond {out_dtype}"
-            + ("; pass out_dtype='int64'" if out_dtype == _INT32 else "")
         )

@@ -13,7 +13,7 @@ from axsim.engines.weights import Weights
 from axsim.entrance import entrance
 from axsim.multipliers import FloatMultiplier, Multiplier, get
 from axsim.ops import floating, integer, wide
-from axsim.ops.integer import Right
+from axsim.ops.checks import Right
 from axsim.ops.options import Options, Quantization
 from axsim.ops.prepared import Mult, Prepared, check_pair, is_pair
 from axsim.quantization import QuantParams

@@ -22,15 +22,19 @@ from axsim.engines.shapes.geometry import Geometry
 from axsim.engines.shapes.work import Work
 from axsim.engines.weights import Weights
 from axsim.multipliers import Multiplier
-from axsim.ops import integer
+from axsim.ops.checks import (
+    FLOATS,
+    INTEGERS,
+    Right,
+    are_floats,
+    check_sums,
+    quantization_rule,
+    quantized,
+)
 from axsim.ops.options import Options, Quantization, result_dtype
-from axsim.quantization import QuantParams, Rule, along, not_finite
+from axsim.quantization import QuantParams, Rule, along
 
 Array = NDArray[Any]
-Right = Array | Weights
-
-_INTEGERS = np.dtype(np.int32), np.dtype(np.int64)
-_FLOATS = np.dtype(np.float32), np.dtype(np.float64)
 
 
 def takes(multiplier: Multiplier, a: Any, b: Any) -> bool:
@@ -135,13 +139,7 @@ def ready(
             raise TypeError(f"b_quant is given, but {name} holds integers already")
         _check_values(backend, multiplier, name, b, multiplier.b_bits)
         return b, None
-    by = _right_rule(multiplier, b, given, channel_axis)
-    if isinstance(by, Rule):
-        low, high = backend.row_extremes(b.reshape(1, -1)) if b.size else (np.zeros(1), np.zeros(1))
-        if not np.isfinite([low, high]).all():
-            raise not_finite(name)
-        by = by.params(low[0], high[0])
-    return backend.integers(name, b, by), by
+    return quantized(backend, name, b, _right_rule(multiplier, b, given, channel_axis))
 
 
 def check_parameters(
@@ -167,18 +165,10 @@ def _checked(
     _check_place(backend, multiplier)
     wide.check_engine(options.engine)
     plain = options.engine == "reference"
-    floats = _is_float(a_name, a)
-    if floats != (b.quantized is not None if isinstance(b, Weights) else _is_float(b_name, b)):
-        raise TypeError(integer._mixed(a_name, a, b_name, b, pairs=channel_axis is not None))
-    if bias is not None:
-        integer._check_bias_type(bias, floats)
-    if not floats and (options.a_quant is not None or options.b_quant is not None):
-        raise TypeError(f"a_quant or b_quant is given, but {a_name} and {b_name} are integers already")
-    if isinstance(b, Weights) and options.b_quant is not None:
-        raise TypeError(f"b_quant is given, but {b_name} is quantized already")
+    floats = are_floats(left, right, bias, options, _is_float, pairs=channel_axis is not None)
     products = wide_products(multiplier)
     if floats:
-        a_by = integer._rule(a, "a_quant", options.a_quant, multiplier.a_bits, multiplier.signed, None)
+        a_by = quantization_rule(a, "a_quant", options.a_quant, multiplier.a_bits, multiplier.signed, None)
         _check_range("a_quant", a_by, multiplier, multiplier.a_bits)
         by: tuple[Unquantized, ...] = (Unquantized(a_name, a, a_by),)
         if isinstance(b, Weights):
@@ -186,15 +176,15 @@ def _checked(
         else:
             b_by = _right_rule(multiplier, b, options.b_quant, channel_axis)
             by, source = (*by, Unquantized(b_name, b, b_by)), b.dtype
-        out_dtype = result_dtype(options.out_dtype, _FLOATS, np.result_type(a.dtype, source))
+        out_dtype = result_dtype(options.out_dtype, FLOATS, np.result_type(a.dtype, source))
         # Operands of 8 bits have small products in any circuit that is near to exact; bounds are for all.
-        integer._check_sums(backend, multiplier.name, terms, products.max_abs, None, _INTEGERS[1])
+        check_sums(backend, multiplier.name, terms, products.max_abs, None, INTEGERS[1])
         return Call(backend, products, a, b, by, out_dtype, plain)
-    out_dtype = result_dtype(options.out_dtype, _INTEGERS, _INTEGERS[0])
+    out_dtype = result_dtype(options.out_dtype, INTEGERS, INTEGERS[0])
     _check_values(backend, multiplier, a_name, a, multiplier.a_bits)
     if not isinstance(b, Weights):
         _check_values(backend, multiplier, b_name, b, multiplier.b_bits)
-    integer._check_sums(backend, multiplier.name, terms, products.max_abs, bias, out_dtype)
+    check_sums(backend, multiplier.name, terms, products.max_abs, bias, out_dtype)
     return Call(backend, products, a, b, (), out_dtype, plain)
 
 
@@ -209,7 +199,7 @@ def _known(call: Call) -> tuple[Array, Array]:
 def _right_rule(
     multiplier: Multiplier, b: Array, given: Quantization, channel_axis: int | None
 ) -> Rule | QuantParams:
-    by = integer._rule(b, "b_quant", given, multiplier.b_bits, multiplier.signed, channel_axis)
+    by = quantization_rule(b, "b_quant", given, multiplier.b_bits, multiplier.signed, channel_axis)
     _check_range("b_quant", by, multiplier, multiplier.b_bits)
     return by
 
