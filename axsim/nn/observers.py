@@ -46,10 +46,13 @@ class Seen:
     counts: Counts | None = None
     limit: float = 0.0
 
-    def centres(self) -> Counts:
-        """The middle of each bin."""
-        bins = np.arange(BINS, dtype=np.float64)
-        return np.asarray((bins + 0.5) * (2 * self.limit / BINS) - self.limit)
+    def filled(self) -> tuple[Counts, Counts] | None:
+        """The middle of each bin that holds numbers, within the extremes, and how many; None without any."""
+        if self.counts is None or not self.counts.any():
+            return None
+        places = np.flatnonzero(self.counts)
+        centres = (places + 0.5) * (2 * self.limit / BINS) - self.limit
+        return np.clip(centres, self.low, self.high), self.counts[places]
 
 
 @runtime_checkable
@@ -178,10 +181,9 @@ class MSE(_Histogram):
 
     def range(self, seen: Seen, rule: Rule) -> Range:
         """As ``Observer.range``."""
-        if seen.counts is None or not seen.counts.any():
+        if (filled := seen.filled()) is None:
             return seen.low, seen.high
-        filled = seen.counts > 0
-        centres, counts = np.clip(seen.centres()[filled], seen.low, seen.high), seen.counts[filled]
+        centres, counts = filled
 
         def loss(low: float, high: float) -> float:
             scale, zero = rule.numbers(low, high)
@@ -202,10 +204,9 @@ class Entropy(_Histogram):
 
     def range(self, seen: Seen, rule: Rule) -> Range:
         """As ``Observer.range``."""
-        if seen.counts is None or not seen.counts.any():
+        if (filled := seen.filled()) is None:
             return seen.low, seen.high
-        filled = seen.counts > 0
-        centres, counts = np.clip(seen.centres()[filled], seen.low, seen.high), seen.counts[filled]
+        centres, counts = filled
 
         def loss(low: float, high: float) -> float:
             scale, zero = rule.numbers(low, high)

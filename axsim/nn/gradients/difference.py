@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -24,7 +25,28 @@ Range = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Difference2D:
+class _Windowed:
+    """What both rules are set by."""
+
+    window: int = 16
+    clip: bool = True
+
+    kind: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        if whole("window", self.window) < 0:
+            raise ValueError(f"window is {self.window}, expected 0 or more neighbours on either side")
+        if not isinstance(self.clip, bool):
+            raise ValueError(f"clip is {self.clip!r}, expected True or False")
+
+    @property
+    def name(self) -> str:
+        """As in "difference2d(16)"."""
+        return f"{self.kind}({self.window}{'' if self.clip else ',clip=False'})"
+
+
+@dataclass(frozen=True)
+class Difference2D(_Windowed):
     """The table's smoothed differences in both operands, looked up for each product: LUT-2D.
 
     C. Meng, W. Burleson, G. De Micheli, "Gradient Estimation Methods of Approximate Multipliers for
@@ -44,16 +66,7 @@ class Difference2D:
     ('difference2d(16)', 'difference2d(4,clip=False)')
     """
 
-    window: int = 16
-    clip: bool = True
-
-    def __post_init__(self) -> None:
-        _check(self.window, self.clip)
-
-    @property
-    def name(self) -> str:
-        """As in "difference2d(16)"."""
-        return _name("difference2d", self.window, self.clip)
+    kind: ClassVar[str] = "difference2d"
 
     def gradients(self, upstream: Tensor, product: Product, wanted: tuple[bool, bool]) -> Gradients:
         """As ``GradientRule.gradients``; they cannot be differentiated again."""
@@ -64,7 +77,7 @@ class Difference2D:
 
 
 @dataclass(frozen=True)
-class Difference1D:
+class Difference1D(_Windowed):
     """The slope of the table in one operand, averaged over it: LUT-1D. Two exact products.
 
     What the products of a weight rise by, on average, stands in the weight's place in the gradient of the
@@ -78,16 +91,7 @@ class Difference1D:
     'difference1d(16)'
     """
 
-    window: int = 16
-    clip: bool = True
-
-    def __post_init__(self) -> None:
-        _check(self.window, self.clip)
-
-    @property
-    def name(self) -> str:
-        """As in "difference1d(16)"."""
-        return _name("difference1d", self.window, self.clip)
+    kind: ClassVar[str] = "difference1d"
 
     def gradients(self, upstream: Tensor, product: Product, wanted: tuple[bool, bool]) -> Gradients:
         """As ``GradientRule.gradients``; they cannot be differentiated again."""
@@ -147,14 +151,3 @@ def _in_place_of(operand: Tensor, integers: Integers, slopes: Doubles) -> Tensor
     """What stands in an operand's place in an exact product."""
     real = integers.scale * (slopes[integers.indices] - integers.zero)
     return torch.from_numpy(np.ascontiguousarray(real)).to(operand)
-
-
-def _check(window: int, clip: bool) -> None:
-    if whole("window", window) < 0:
-        raise ValueError(f"window is {window}, expected 0 or more neighbours on either side")
-    if not isinstance(clip, bool):
-        raise ValueError(f"clip is {clip!r}, expected True or False")
-
-
-def _name(kind: str, window: int, clip: bool) -> str:
-    return f"{kind}({window}{'' if clip else ',clip=False'})"
