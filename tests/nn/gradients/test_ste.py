@@ -21,22 +21,24 @@ def gradients(layer: nn.Module, x: Tensor) -> list[Tensor]:
 
 
 LAYERS = [
-    (nn.Linear(6, 4), (3, 6)),
-    (nn.Conv2d(2, 3, 3, padding=1), (2, 2, 5, 5)),
-    (nn.ConvTranspose2d(2, 3, 2, stride=2), (2, 2, 3, 3)),
+    (nn.Linear(60, 40), (30, 60)),
+    (nn.Conv2d(4, 8, 3, padding=1), (4, 4, 9, 9)),
+    (nn.ConvTranspose2d(4, 8, 2, stride=2), (4, 4, 6, 6)),
 ]
 
 
 @pytest.mark.parametrize(("layer", "shape"), LAYERS)
 def test_a_measured_gain_is_the_slope_of_the_results(layer: Any, shape: tuple[int, ...]) -> None:
     """Of approximate results on exact ones, both without bias, by NumPy's least squares."""
+    torch.manual_seed(0)  # of few numbers, the slope may be any
+    layer.reset_parameters()
     x = torch.rand(shape, requires_grad=True)
     plain = approximate(layer, "axfpm")
     with torch.no_grad():
         bias = layer.bias.reshape(-1, *(1,) * (x.ndim - 2))
         exact, approx = (m(x) - bias for m in (layer, plain))
     slope = torch.linalg.lstsq(exact.reshape(-1, 1).double(), approx.reshape(-1, 1).double()).solution.item()
-    assert slope > 1.05  # Ax-FPM amplifies
+    assert 1.1 < slope < 1.6  # Ax-FPM amplifies
     of_x, of_w, of_bias = gradients(approximate(layer, "axfpm", gradient=STE(gain="measured")), x)
     exact_x, exact_w, exact_bias = gradients(layer, x)
     torch.testing.assert_close(of_x, slope * exact_x, rtol=1e-4, atol=1e-5)
@@ -60,7 +62,7 @@ def test_the_gain_of_zeros_is_one() -> None:
 
 def test_only_what_is_wanted() -> None:
     approx = approximate(LAYERS[0][0], "L40")
-    x = torch.rand(3, 6)
+    x = torch.rand(LAYERS[0][1])
     approx.weight.requires_grad_(False)
     approx(x).sum().backward()
     assert approx.weight.grad is None
@@ -111,7 +113,7 @@ def test_a_rule_of_ones_own() -> None:
             assert product.x.requires_grad == wanted[0]
             return 2 * upstream @ product.w, 3 * upstream.T @ product.x
 
-    x = torch.rand(3, 6, requires_grad=True)
+    x = torch.rand(LAYERS[0][1], requires_grad=True)
     layer = LAYERS[0][0]
     found, own = gradients(approximate(layer, "L40", gradient=Twice()), x), gradients(layer, x)
     torch.testing.assert_close(found[0], 2 * own[0])
