@@ -21,6 +21,9 @@ import os, signal, threading
 import numpy as np
 LOAD
 import axsim
+from axsim.engines.cpu import factored
+from axsim.engines.forms.factored_table import known_form
+from axsim.engines.forms.folded import fold
 from axsim.multipliers import registry
 
 axsim.set_num_threads(2)
@@ -29,6 +32,9 @@ a, b = (random.integers(0, 256, (40, 40), np.uint8) for _ in range(2))
 x, y = (random.uniform(-1, 1, (40, 40)).astype(np.float32) for _ in range(2))
 large = random.integers(0, 256, (200, 200), np.uint8)
 params = axsim.quantize.affine(x)
+table = axsim.get("JQQ").table
+types = np.dtype(np.uint8), np.dtype(np.uint8)
+form = known_form(table, fold(table, *types), *types)
 
 def fresh():
     return axsim.register("fresh", lambda a, b: a * b & ~1, a_bits=5, b_bits=5, overwrite=True)
@@ -47,6 +53,7 @@ calls = {
     "register": lambda: fresh()(3, 5),
     "list": lambda: len(axsim.list_multipliers()),
     "explain": lambda: axsim.explain(a, b, "GS2").choice,
+    "blas": lambda: factored.gemm(form, large, large, np.dtype(np.int32), "float64"),
 }
 calls = {name: calls[name] for name in CALLS}
 
@@ -85,7 +92,7 @@ for name, call in calls.items():
 
 CALLS = (
     "get", "families", "matmul", "threads", "floats", "factored", "axfpm", "segments", "multiply", "quantize",
-    "register", "list", "explain",
+    "register", "list", "explain", "blas",
 )  # fmt: skip
 
 
@@ -136,3 +143,16 @@ def test_no_fork_while_a_thread_forbids_it() -> None:
     forker.join()
     thread.join()
     assert os.waitpid(forked_children[0], 0)[1] == 0
+
+
+def test_a_thread_that_forbids_forks_may_fork_itself() -> None:
+    with unforked, unforked:
+        child = os.fork()
+        if not child:
+            with unforked:
+                os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+    child = os.fork()
+    if not child:
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0

@@ -26,6 +26,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from axsim.forks import unforked
+
 Integers = NDArray[np.int64]
 Pair = tuple[Integers, Integers]
 
@@ -140,8 +142,9 @@ def balanced(left: Integers, right: Integers, metric: float) -> Pair:
     those of C S^-metric is between the two.
     """
     flint = import_flint()
-    _, scales, axes = np.linalg.svd(left.T.astype(np.float64) @ right, full_matrices=False)
-    coordinates = (right @ axes[: len(right)].T) * scales[: len(right)] ** -metric
+    with unforked:  # a BLAS at work
+        _, scales, axes = np.linalg.svd(left.T.astype(np.float64) @ right, full_matrices=False)
+        coordinates = (right @ axes[: len(right)].T) * scales[: len(right)] ** -metric
     rounded = np.rint(coordinates * (2.0**40 / np.abs(coordinates).max())).astype(np.int64)
     _, change = flint.fmpz_mat(_lists(rounded)).lll(transform=True)
     return _from_rationals(change.inv()).T @ left, _from_flint(change) @ right

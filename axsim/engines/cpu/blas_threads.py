@@ -1,13 +1,11 @@
-"""The thread count of axsim for the libraries that multiply matrices for it.
+"""The thread count of axsim for NumPy's BLAS, which has one of its own that threadpoolctl reads and sets.
 
-NumPy's BLAS and torch's OpenMP have thread counts of their own, which threadpoolctl reads and sets. They are
-only ever lowered, so that a limit that the user gave them stays.
+It is only ever lowered, so that a limit that the user gave stays.
 """
 
 from __future__ import annotations
 
 import functools
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,54 +21,36 @@ _inside = 0
 _before: list[tuple[Any, int]] = []
 
 
-def _after_fork_in_child() -> None:
-    """The threads that were inside stayed with the parent: nobody is inside, and nobody holds the lock.
-
-    What they lowered is put back by the next one to come in: a BLAS has locks of its own.
-    """
-    global _lock, _inside
-    _lock = threading.Lock()
-    _inside = 0
-
-
-os.register_at_fork(after_in_child=_after_fork_in_child)
-
-
 @contextmanager
-def limited_threads(*, torch: bool = False, most: int | None = None) -> Iterator[None]:
-    """No more than ``axsim.get_num_threads()`` threads for NumPy's BLAS, and with ``torch`` for torch.
-
-    ``most``: another limit than that one.
+def limited_threads() -> Iterator[None]:
+    """No more than ``axsim.get_num_threads()`` threads for NumPy's BLAS, and no fork by another thread.
 
     A BLAS has one count for the whole process: of several Python threads in here at once, the first lowers it
-    and the last puts it back. OpenMP has one for each Python thread.
+    and the last puts it back. A fork waits: OpenBLAS would end the threads that the products wait for.
     """
     global _inside
-    limit = get_num_threads() if most is None else most
-    own = _lower("openmp", limit) if torch else []
-    with _lock:
-        if not _inside:
-            _restore(_before)  # what a fork left
-            _before[:] = _lower("blas", limit)
-        _inside += 1
-    try:
-        yield
-    finally:
+    with unforked:
         with _lock:
-            _inside -= 1
             if not _inside:
-                _restore(_before)
-                _before.clear()
-        _restore(own)
+                _before[:] = _lower(get_num_threads())
+            _inside += 1
+        try:
+            yield
+        finally:
+            with _lock:
+                _inside -= 1
+                if not _inside:
+                    _restore(_before)
+                    _before.clear()
 
 
 def blas_libraries() -> list[dict[str, Any]]:
     """What threadpoolctl says about the BLAS libraries in this process."""
-    return [library.info() for library in _libraries("blas")]
+    return [library.info() for library in _libraries()]
 
 
-def _lower(kind: str, limit: int) -> list[tuple[Any, int]]:
-    above = [(library, library.num_threads) for library in _libraries(kind)]
+def _lower(limit: int) -> list[tuple[Any, int]]:
+    above = [(library, library.num_threads) for library in _libraries()]
     above = [(library, count) for library, count in above if count is not None and count > limit]
     for library, _ in above:
         library.set_num_threads(limit)
@@ -82,9 +62,9 @@ def _restore(before: list[tuple[Any, int]]) -> None:
         library.set_num_threads(count)
 
 
-@functools.cache  # "openmp" is asked for once torch is loaded
-def _libraries(kind: str) -> list[Any]:
+@functools.cache
+def _libraries() -> list[Any]:
     with unforked:  # the import system and the loader have locks
         from threadpoolctl import ThreadpoolController
 
-        return list(ThreadpoolController().select(user_api=kind).lib_controllers)
+        return list(ThreadpoolController().select(user_api="blas").lib_controllers)

@@ -62,7 +62,9 @@ class Part:
     depth: int = field(init=False)
 
     def __post_init__(self) -> None:
-        magnitudes = np.abs(self.left.astype(np.float64)).T @ np.abs(self.right.astype(np.float64))
+        # Not by a BLAS: this happens in any thread, whatever others do meanwhile (``axsim.forks``).
+        left, right = (np.abs(side.astype(np.float64)) for side in (self.left, self.right))
+        magnitudes = np.einsum("ri,rj->ij", left, right)
         object.__setattr__(self, "depth", int(EXACT_SUMS[self.left.dtype.name] // max(magnitudes.max(), 1)))
 
 
