@@ -11,6 +11,7 @@ import pytest
 from axsim.circuits import Netlist
 from axsim.circuits.formats import verilog
 from axsim.circuits.formats.options import ReadOptions
+from axsim.circuits.formats.verilog import elaborate, preprocess
 from axsim.errors import NetlistFileError
 
 TEXTS = Path(__file__).parent / "texts"
@@ -331,7 +332,10 @@ def test_library_and_includes(tmp_path: Path) -> None:
     ],
     ids=range(16),
 )
-def test_what_grows_without_bound_is_refused(text: str) -> None:
+def test_what_grows_without_bound_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (preprocess.MAX_MACRO_TOKENS, elaborate.MAX_INSTANCES) == (2_000_000, 50_000)
+    monkeypatch.setattr(preprocess, "MAX_MACRO_TOKENS", 200_000)
+    monkeypatch.setattr(elaborate, "MAX_INSTANCES", 5_000)
     with pytest.raises(NetlistFileError) as caught:
         verilog.read(text)
     assert len(str(caught.value)) < 400
