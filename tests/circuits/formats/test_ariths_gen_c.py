@@ -51,10 +51,18 @@ def operands(bits: int, signed: bool) -> tuple[np.ndarray, np.ndarray]:
     return a, b
 
 
-ARRAYS = ["UnsignedArrayMultiplier", "SignedArrayMultiplier"]
+KINDS = ("Unsigned", "Signed")
+CASES = [
+    *product(CLASSES, (4,)),
+    *(
+        (f"{kind}{structure}Multiplier", bits)
+        for kind in KINDS
+        for structure, bits in (("Wallace", 8), ("Array", 12))
+    ),
+]
 
 
-@pytest.mark.parametrize(("name", "bits"), [*product(CLASSES, (4, 8)), *product(ARRAYS, (12,))])
+@pytest.mark.parametrize(("name", "bits"), CASES)
 def test_every_multiplier(name: str, bits: int) -> None:
     signed = name.startswith("Signed")
     circuit = generate(getattr(multipliers, name), bits)
