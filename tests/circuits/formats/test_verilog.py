@@ -60,6 +60,11 @@ def _nested(a: int, b: int) -> int:
     return 5 if a == 0 else 6 if b == 0 else q
 
 
+def _division(a: int, b: int) -> int:
+    # what is between { } makes all of the sum unsigned: s and t get zeros in front, and -3 is 2**32 - 3
+    return ((a // b if b else 0) << 4 | (a % b if b else a)) + a // (b | 1) * 3 + a % (2**32 - 3) + a // 10
+
+
 def _generate_case(a: int, b: int) -> int:
     bits = [a & b & 1, (a | b) & 2, (a | b) & 4, (a ^ b) & 8]
     return sum(bits)
@@ -83,6 +88,7 @@ FUNCTIONS: dict[str, Callable[[int, int], int]] = {
     "functions": lambda a, b: a * b,
     "system_verilog": lambda a, b: a * b,
     "preprocessor": lambda a, b: a * b,
+    "division": _division,
     "signed_ports": lambda a, b: a * b,
     "signed_rules": _signed_rules,
     "operators": _operators,
@@ -210,7 +216,18 @@ HEAD = "module m(input [3:0] a, b, output [3:0] p);\n"
             HEAD + "integer i;\nreg [3:0] q;\nalways @* for (i = 0; i < a; i = i + 1) q = i;\nendmodule",
             "4:16: a loop's cond",
         ),
-        (HEAD + "assign p = a / b;\nendmodule", "2:12: '/' of signals"),
+        (HEAD + "assign p = a * (1'bx * 0);\nendmodule", "2:17: a literal has x or z bits"),
+        (HEAD + "assign p = -{a[3:1], 1'bx} & 8;\nendmodule", "2:22: a literal has x or z bits"),
+        (
+            HEAD + "reg [3:0] q;\nalways @* casez (a) 4 <= 'b01zz: q = b; default: q = 0; endcase\n"
+            "assign p = q;\nendmodule",
+            "3:26: a literal has x or z bits",
+        ),
+        (
+            HEAD + "reg [3:0] q;\nalways @* casez (a) 4 >>> 'b1???: q = b; default: q = 0; endcase\n"
+            "assign p = q;\nendmodule",
+            "3:27: a literal has x or z bits",
+        ),
         (HEAD + "assign p = a ** b;\nendmodule", r"2:17: this must be a constant"),
         (HEAD + "assign p = a[4];\nendmodule", r"2:14: a\[4\] is outside a\[3:0\]"),
         (HEAD + "assign p = a[0:3];\nendmodule", "2:14: a slice of .* the wrong way round"),
