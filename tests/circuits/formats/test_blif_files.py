@@ -203,6 +203,17 @@ def test_bytes(tmp_path: Path, encoding: str, end: str):
     assert read_blif(path).name == "half"
 
 
+@pytest.mark.parametrize("control", ["\x00", "\v", "\f", "\x1c", "\x1f", "\x7f"])
+def test_a_control_character_is_no_blank(control):
+    """The format does not say which characters are blanks, and programs differ: Yosys's form feed is none."""
+    text = f".inputs a b\n.outputs p\n.names a b p\n11{control}1\n"
+    with pytest.raises(
+        BlifError, match=rf"text:4:3: the control character U\+{ord(control):04X}: a blank for"
+    ):
+        read_blif(text)
+    assert read_blif(text.replace(f"11{control}1", f"11\t1 # {control}"))(1, 1) == 1
+
+
 def test_a_name_may_be_left_out(tmp_path):
     path = tmp_path / "my mult.blif"
     path.write_text(write_blif(exact(2)).replace(".model exact2", ".model"))

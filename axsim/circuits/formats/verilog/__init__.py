@@ -2,8 +2,9 @@
 
 Read are modules in any order, with parameters, ANSI and other lists of ports; nets, arrays and variables;
 gates and arrays of gates; instances of modules and of the cells that come with axsim or with a library given;
-``assign`` with all operators, with the language's rules of width and sign; ``generate``; ``always @(*)`` and ``always_comb`` with ``if``, ``case``, ``casez``, ``casex`` and
-loops whose conditions are constant; functions; and the preprocessor. Nothing is simulated: a value that is x,
+``assign`` with all operators, with the language's rules of width and sign; ``generate``; ``always @(*)`` and
+``always_comb`` with ``if``, ``case``, ``casez``, ``casex`` and loops whose conditions are constant; functions;
+and the preprocessor. Nothing is simulated: a value that is x,
 a net without a driver, a latch or a cycle is an error as soon as an output depends on it, and so is a clock.
 A division by 0 gives x: it is an error that names operands for which an output would be x, found by trying
 all that the divisor depends on (20 bits at most; beyond, the text must make it plain, as b == 0 ? 0 : a / b
