@@ -63,13 +63,14 @@ def test_a_circuit_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_plot_writes_the_picture(tmp_path: Path, ending: str) -> None:
     pytest.importorskip("matplotlib")
     path = tmp_path / "new" / f"error.{ending}"
-    assert str(path) in run("plot", "L40", "-o", str(path))
+    assert f"picture: {path} (the folder {path.parent} is new)\n" in run("plot", "L40", "-o", str(path))
     assert path.read_bytes().startswith(PNG if ending == "png" else b"<?xml")
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
 def test_build_writes_tables_and_checks_them(tmp_path: Path) -> None:
-    run("build", "L40", "drum8_4", "--out", str(tmp_path))
+    tmp_path /= "new"
+    assert f" (the folder {tmp_path} is new)\n" in run("build", "L40", "drum8_4", "--out", str(tmp_path))
     assert list_tables(tmp_path / "evoapprox8b.h5") == ("mul8u_L40",)
     run("build", "L40", "drum8_4", "--out", str(tmp_path), "--check")
     (tmp_path / "families.h5").unlink()
