@@ -151,6 +151,8 @@ def by_icarus(text: str, netlist: Netlist, values: Sequence[int], connections: s
             )
         except subprocess.TimeoutExpired:
             return None
+    if done.returncode:
+        return None  # it compiled what it cannot run
     lines = done.stdout.decode("latin-1").splitlines()
     return [line.split() for line in lines if line and set(line) <= set("01xz ")]
 

@@ -99,9 +99,10 @@ def ones(netlist: Netlist, statistics: Statistics = Uniform()) -> Float:
             of_chunk = None if isinstance(weights, float) else weights[chunk]
             for i, words in enumerate(nets):
                 bits = np.unpackbits(words.view(np.uint8), count=count, bitorder="little")
-                total[i] += (
-                    weights * float(np.count_nonzero(bits)) if of_chunk is None else float(of_chunk @ bits)
-                )
+                if of_chunk is None:
+                    total[i] += weights * float(np.count_nonzero(bits))
+                else:  # not by BLAS, whose threads take hundreds of times longer where processors are busy
+                    total[i] += float(np.einsum("i,i->", of_chunk, bits))
     return np.clip(total, 0.0, 1.0)
 
 

@@ -93,6 +93,18 @@ def plain_errors(command: Callable[P, R]) -> Callable[P, R]:
     return wrapped
 
 
+def made_folder(path: Path) -> str:
+    """What to say of a file's folder that is not there and will be made; "" for one that is."""
+    return "" if path.parent.exists() else f" (the folder {path.parent} is new)"
+
+
+def written(what: str, path: Path, write: Callable[[], object]) -> None:
+    """Write a file and say where it is."""
+    where = f"{path}{made_folder(path)}"
+    write()
+    print(f"{what}: {where}")
+
+
 def find(
     name: str,
     signed: bool | None = None,

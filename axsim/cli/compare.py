@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from axsim.cli.app import Name, Operands, Signed, Top, Widths, app, find, plain_errors
+from axsim.cli.app import Name, Operands, Signed, Top, Widths, app, find, plain_errors, written
 
 if TYPE_CHECKING:
     from axsim.multipliers.integer import Multiplier
@@ -50,9 +50,9 @@ def compare(
     if printed := compared_published(multipliers):
         print_table(PUBLISHED_TITLE, headings, printed)
     if output is not None:
-        print(f"picture: {save_figure(comparison_picture(multipliers), output)}")
+        written("picture", output, lambda: save_figure(comparison_picture(multipliers), output))
     if html is not None:
-        print(f"page: {replace_file(html, comparison_page(multipliers).encode('utf-8'))}")
+        written("page", html, lambda: replace_file(html, comparison_page(multipliers).encode("utf-8")))
 
 
 @app.command()
@@ -101,7 +101,7 @@ def pareto(
     for missing_kind, left_out in unknown.items():
         print(f"left out, no {missing_kind} is known: {', '.join(left_out)}")
     if output is not None:
-        print(f"picture: {save_figure(pareto_picture(labels, xs, ys, best, kinds), output)}")
+        written("picture", output, lambda: save_figure(pareto_picture(labels, xs, ys, best, kinds), output))
 
 
 @app.command()
@@ -126,7 +126,8 @@ def report(
 
     multiplier = integer(name, signed, operands, widths, top)
     content = report_page(multiplier, library).encode("utf-8")
-    print(f"page: {replace_file(output or Path(f'{clean_name(multiplier.name)}.html'), content)}")
+    path = output or Path(f"{clean_name(multiplier.name)}.html")
+    written("page", path, lambda: replace_file(path, content))
 
 
 def integer(

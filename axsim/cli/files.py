@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from axsim.cli.app import Operands, Signed, Top, Widths, app, find, pair, plain_errors, two_widths
+from axsim.cli.app import (
+    Operands,
+    Signed,
+    Top,
+    Widths,
+    app,
+    find,
+    made_folder,
+    pair,
+    plain_errors,
+    two_widths,
+    written,
+)
 
 
 @app.command("import")
@@ -56,11 +68,10 @@ def import_command(
     if out is None and any(path.is_dir() for path in paths):
         out = Path("library.h5")
     if out is not None:
+        where, count = f"{out}{made_folder(out)}", len(imported.records)
         write_tables(out, imported.records.values())
-        count = len(imported.records)
-        print(
-            f"{count} table{'s' * (count != 1)} written to {out}; axsim.load_library({str(out)!r}) names them"
-        )
+        tables = "table" if count == 1 else "tables"
+        print(f"{count} {tables} written to {where}; axsim.load_library({str(out)!r}) names them")
 
 
 @app.command("export")
@@ -83,4 +94,5 @@ def export_command(
     if isinstance(m, FloatMultiplier):
         raise ValueError(f"{m.name} is a float multiplier; integer ones can be exported: try L40")
     content = export(m, format)
-    print(f"written: {replace_file(out or default_path(m, format), content)}")
+    path = out or default_path(m, format)
+    written("written", path, lambda: replace_file(path, content))

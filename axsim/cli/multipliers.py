@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from axsim.cli.app import Name, Operands, Signed, Top, Widths, app, find, plain_errors
+from axsim.cli.app import Name, Operands, Signed, Top, Widths, app, find, plain_errors, written
 
 if TYPE_CHECKING:
     from axsim.tables.metrics import Figure
@@ -64,7 +64,7 @@ def info(
     """Show what is known about a multiplier: error figures beside the published ones, cost, operand order."""
     from axsim.multipliers import FloatMultiplier
     from axsim.multipliers.float_costs import published_costs
-    from axsim.plots.tables import error_rows
+    from axsim.plots.tables import buses_of, error_rows
     from axsim.results import print_table
 
     m = find(name, signed, operands, widths, top)
@@ -88,9 +88,7 @@ def info(
     if m.block is not None:
         print(f"  tiles         of {m.block.name}, added exactly")
     if m.netlist is not None:
-        left, right = m.netlist.operands
-        print(f"  buses         a is {left}[{m.a_bits}], b is {right}[{m.b_bits}]", end="")
-        print(f", the product is {m.netlist.product}[{m.out_bits}]")
+        print(f"  buses         {buses_of(m.netlist)}")
         kinds = ", ".join(f"{count} {kind}" for kind, count in m.netlist.gate_counts().items())
         print(f"  netlist       {m.netlist.n_gates} gates ({kinds}), depth {m.netlist.depth}")
     if m.published:
@@ -122,7 +120,7 @@ def plot(
     m = find(name, signed, operands, widths, top)
     if isinstance(m, FloatMultiplier):
         raise ValueError(f"{m.name} is a float multiplier, which has no product table to draw: try L40")
-    print(f"picture: {save_figure(error_picture(m), output)}")
+    written("picture", output, lambda: save_figure(error_picture(m), output))
 
 
 def _published(figures: Mapping[str, Figure] | None, label: str) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from axsim.cli.app import app, plain_errors
+from axsim.cli.app import app, made_folder, plain_errors
 
 
 @app.command()
@@ -32,12 +32,13 @@ def build(
     from axsim.tables.build import build_tables, check_tables
 
     chosen = plan(names or ())
+    fresh = made_folder(out / "tables.h5")
     if not check:
         check_folder(out, "--out")
     count = sum(map(len, chosen.values()))
     if not check:
         paths = build_tables(chosen, out, jobs=jobs, keep_others=bool(names))
-        print(f"{count} tables written to " + ", ".join(map(str, paths)))
+        print(f"{count} tables written to {', '.join(map(str, paths))}{fresh}")
     elif differences := check_tables(chosen, out, jobs=jobs, allow_others=bool(names)):
         print("\n".join(differences))
         raise typer.Exit(1)

@@ -159,6 +159,7 @@ def _of_table(table: ProductTable, kind: str, options: ReadOptions, name: str) -
         out_bits=table.out_bits,
         signed=table.signed,
         closeness=measure(table_patterns(table.values, widths), widths),
+        unused=_unused(table, "bit {1} of the {0}", (left, right)),
         **table_facts(table),  # type: ignore[arg-type]
     )
     return Multiplier(
@@ -189,7 +190,9 @@ def _of_netlist(
         table = ProductTable.from_netlist(netlist)
         facts = table_facts(table)
         closeness = measure(table_patterns(table.values, widths), widths)
+        unused = _unused(table, "{}[{}]", (left, right))
     else:
+        unused = _unconnected(netlist)
         closeness, facts["sampled"] = _measured(netlist, widths)
     reading = Reading(
         format=kind,
@@ -201,6 +204,7 @@ def _of_netlist(
         out_bits=widths[2],
         signed=netlist.signed,
         closeness=closeness,
+        unused=unused,
         notes=notes,
         **facts,
     )
@@ -215,6 +219,29 @@ def _of_netlist(
         published=figures or None,
         reading=reading,
     )
+
+
+def _unused(table: ProductTable, form: str, names: tuple[str, str]) -> tuple[str, ...]:
+    """The bits of the operands that no product depends on."""
+    found = []
+    for name, values, bits in zip(
+        names, (table.values, table.values.T), (table.a_bits, table.b_bits), strict=True
+    ):
+        for k in range(bits):
+            pairs = values.reshape(-1, 2, 1 << k, values.shape[1])
+            if np.array_equal(pairs[:, 0], pairs[:, 1]):
+                found.append(form.format(name, k))
+    return tuple(found)
+
+
+def _unconnected(netlist: Netlist) -> tuple[str, ...]:
+    """The bits of the operands of a wide circuit that are connected to no gate and no output."""
+    used = {
+        *netlist.sources.reshape(-1).tolist(),
+        *(net for nets in netlist.outputs.values() for net in nets),
+    }
+    bits = [f"{bus}[{k}]" for bus, width in netlist.inputs.items() for k in range(width)]
+    return tuple(bit for net, bit in enumerate(bits, 2) if net not in used)
 
 
 def _reason(netlist: Netlist, options: ReadOptions, parameters: tuple[str, tuple[str, str]] | None) -> str:

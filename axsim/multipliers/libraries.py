@@ -83,13 +83,14 @@ def import_files(
     kept = [(path, result) for path, result in found if not isinstance(result, str)]
     kept.sort(key=lambda item: (item[0].stem, _rank(item[1]), item[0]))
     records: dict[str, TableRecord] = {}
+    origins: dict[str, Path] = {}
     warnings: list[tuple[Path, str]] = []
     for path, result in kept:
-        called = _free_name(name or result.record.name, path, result, records)
-        if called is None:
-            skipped.append((path, f"the same function as {result.record.name}, which is kept"))
+        called = _name(name or result.record.name, path, result, records)
+        if called in records:
+            skipped.append((path, f"the same function as {origins[called]}, which is kept as {called}"))
             continue
-        records[called] = replace(result.record, name=called)
+        records[called], origins[called] = replace(result.record, name=called), path
         warnings += [(path, warning) for warning in result.warnings]
     return Imported(records, tuple(sorted(skipped)), tuple(warnings))
 
@@ -149,8 +150,8 @@ def _rank(result: _Read) -> int:
     return _ORDER.index(result.format) if result.format in _ORDER else len(_ORDER)
 
 
-def _free_name(wanted: str, path: Path, result: _Read, taken: Mapping[str, TableRecord]) -> str | None:
-    """A name for a table that no other has, or None where one of these names has the same table already."""
+def _name(wanted: str, path: Path, result: _Read, taken: Mapping[str, TableRecord]) -> str:
+    """A name for a table that no other has, or the one of these names that has the same table already."""
     for candidate in (
         wanted,
         f"{wanted}-{result.format.replace(' ', '-')}",
@@ -159,7 +160,7 @@ def _free_name(wanted: str, path: Path, result: _Read, taken: Mapping[str, Table
         if candidate not in taken:
             return candidate
         if taken[candidate].table == result.record.table:
-            return None
+            return candidate
     number = 2
     while f"{wanted}-{number}" in taken:
         number += 1

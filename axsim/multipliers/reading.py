@@ -25,6 +25,7 @@ class Reading:
         sha256: fingerprint of the product table (``ProductTable.sha256``); "" for one too wide.
         known, known_exchanged: names of built-in multipliers of the same products, as read or with operands
             exchanged; "" for none.
+        unused: bits of the operands that no product depends on, as messages call them.
         notes: other things that were concluded, a sentence each.
     """
 
@@ -42,6 +43,7 @@ class Reading:
     sha256: str = ""
     known: str = ""
     known_exchanged: str = ""
+    unused: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -111,6 +113,11 @@ class Reading:
             found.append(f"That is the table of {self.known}.")
         elif self.known_exchanged:
             found.append(f"With the operands exchanged it is the table of {self.known_exchanged}.")
+        if self.unused:
+            found.append(
+                f"No product depends on {', '.join(self.unused)}: approximations leave bits out, and so "
+                "does a wire that was forgotten."
+            )
         return (*found, *self.warnings)
 
     def _distances(self) -> str:

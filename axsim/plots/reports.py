@@ -17,6 +17,7 @@ from axsim.plots.errors import ErrorScale, check_count, error_grid, error_panel,
 from axsim.plots.pages import Html
 from axsim.plots.tables import (
     UNIT_GATE_NOTES,
+    buses_of,
     compared_costs,
     compared_errors,
     compared_published,
@@ -120,9 +121,7 @@ def _facts(multiplier: Multiplier) -> list[tuple[str, str]]:
     ]
     netlist = multiplier.netlist
     if netlist is not None:
-        left, right = netlist.operands
-        buses = f"{left}[{netlist.a_bits}] is a, {right}[{netlist.b_bits}] is b, the product is "
-        found.append(("buses", f"{buses}{netlist.product}[{netlist.out_bits}]"))
+        found.append(("buses", buses_of(netlist)))
     if not multiplier.is_wide:
         known: dict[str, Any] = table_facts(multiplier.table)
         found += [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from axsim.circuits import Netlist
 from axsim.multipliers.costs import PUBLISHED, Estimate, estimate, published_costs_of
 from axsim.multipliers.figures import error_figures
 from axsim.multipliers.integer import Multiplier
@@ -40,6 +41,13 @@ _COMPARED = ("MAE", "WCE", "MRE%", "EP%", "MSE", "bias", "NMED")
 def shape_of(multiplier: Multiplier) -> str:
     """Widths and sign: "8x8 bits, unsigned"."""
     return f"{multiplier.a_bits}x{multiplier.b_bits} bits, {'signed' if multiplier.signed else 'unsigned'}"
+
+
+def buses_of(netlist: Netlist) -> str:
+    """What a circuit's file calls the operands: "a is B[8], b is A[8], the product is O[16]"."""
+    left, right = netlist.operands
+    product = f"{netlist.product}[{netlist.out_bits}]"
+    return f"a is {left}[{netlist.a_bits}], b is {right}[{netlist.b_bits}], the product is {product}"
 
 
 def error_rows(multiplier: Multiplier) -> tuple[tuple[str, ...], Rows]:

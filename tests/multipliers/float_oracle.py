@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from functools import cache
+
+import numpy as np
 
 from axsim.multipliers.floating import FloatMultiplier
+from axsim.multipliers.significand import SignificandMultiplier
 
 
 def slow_product(multiplier: FloatMultiplier, a: float, b: float) -> float:
@@ -25,7 +29,7 @@ def slow_product(multiplier: FloatMultiplier, a: float, b: float) -> float:
 def _magnitude(multiplier: FloatMultiplier, a: Fraction, b: Fraction) -> Fraction | float:
     fmt, m = multiplier.format, multiplier.format.fraction_bits
     (ea, fa), (eb, fb) = _scientific(a), _scientific(b)
-    p = int(multiplier.significand_product(int(fa * 2**m), int(fb * 2**m)))
+    p = _product(multiplier.significand, int(fa * 2**m), int(fb * 2**m))
     if p == 0:
         return 0.0
     top = p.bit_length() - 1
@@ -44,6 +48,12 @@ def _magnitude(multiplier: FloatMultiplier, a: Fraction, b: Fraction) -> Fractio
     return result
 
 
+@cache  # the same for every rounding and underflow rule
+def _product(significand: SignificandMultiplier, a: int, b: int) -> int:
+    return int(significand(np.uint64(a), np.uint64(b)))
+
+
+@cache
 def _scientific(x: Fraction) -> tuple[int, Fraction]:
     """x = f * 2**e with 1 <= f < 2."""
     e = x.numerator.bit_length() - x.denominator.bit_length()

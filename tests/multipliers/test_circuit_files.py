@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -45,8 +46,10 @@ WRITERS = {
 }
 
 
-@pytest.mark.parametrize("name", WRITERS)
-@pytest.mark.parametrize("saved", ["my mult{}", "größe{}", "_m", "t.txt"])
+@pytest.mark.parametrize(
+    ("name", "saved"),
+    [*product(WRITERS, ("_m", "t.txt")), *product(("m.blif", "m.npz", "m.h5"), ("my mult{}", "größe{}"))],
+)
 def test_every_format_under_any_name(name: str, saved: str, tmp_path: Path) -> None:
     content = WRITERS[name](tmp_path)
     path = tmp_path / saved.format(Path(name).suffix)
@@ -169,6 +172,30 @@ def test_no_built_in_multiplier_is_misread(tmp_path: Path) -> None:
             path.write_bytes(array_files.write_npy(multiplier.table))
             reading = axsim.read(path, signed=multiplier.signed).reading
             assert (reading.is_nearest, reading.is_adder) == (True, False), name
+
+
+def test_bits_that_no_product_depends_on_are_told(tmp_path: Path) -> None:
+    """By what the circuit computes, not by its wires, where that can be known."""
+    path = tmp_path / "m.v"
+    for body, unused in (
+        ("assign p = a * b;", ()),
+        ("assign p = {a[3:1], 1'b0} * b[2:0];", ("a[0]", "b[3]")),
+        ("assign p = a * b + (b[1] ^ b[1]) + (a[0] & ~a[0]);", ()),
+        ("assign p = (a | 4'd4) * {b[3:2], 2'd3} + (b[0] | ~b[0]);", ("a[2]", "b[0]", "b[1]")),
+    ):
+        path.write_text(f"module m(input [3:0] a, b, output [7:0] p); {body} endmodule\n")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ReadingWarning)
+            reading = axsim.read(path).reading
+        assert reading.unused == unused, body
+        told = [text for text in reading.sentences() if text.startswith("No product depends on ")]
+        assert len(told) == bool(unused)
+        assert all(", ".join(unused) in text for text in told)
+    path.write_text("module m(input [11:0] a, b, output [23:0] p); assign p = {a[11:1], 1'b1} * b; endmodule")
+    assert axsim.read(path).reading.unused == ("a[0]",)
+    path = tmp_path / "m.npy"
+    np.save(path, np.multiply.outer(np.arange(8) & 6, np.arange(4)))
+    assert axsim.read(path).reading.unused == ("bit 0 of the rows",)
 
 
 def test_wide_circuits_are_simulated(tmp_path: Path) -> None:

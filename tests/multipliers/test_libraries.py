@@ -54,7 +54,7 @@ def test_a_folder_is_read_whole(folder: Path, jobs: int) -> None:
     assert sorted(reasons) == ["README.md", "broken.c", "one.blif", "sum.c", "wide.c"]
     assert "its ending, .md, is that of no circuit" in reasons["README.md"]
     assert reasons["broken.c"].startswith("1:45: ';' came, expected a variable")
-    assert "the same function as one, which is kept" in reasons["one.blif"]
+    assert reasons["one.blif"] == f"the same function as {folder / '8x8' / 'one.c'}, which is kept as one"
     assert "This is an adder" in reasons["sum.c"]
     assert "at most 16 together" in reasons["wide.c"]
     ((warned, sentence),) = imported.warnings

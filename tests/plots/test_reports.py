@@ -23,7 +23,7 @@ def test_a_report_says_what_is_known() -> None:
     text = words(report_page(axsim.get("L40")))
     l40 = axsim.get("L40")
     for fact in (
-        *("mul8u_L40", "8x8 bits, unsigned", "a[8] is a, b[8] is b, the product is p[16]"),
+        *("mul8u_L40", "8x8 bits, unsigned", "a is a[8], b is b[8], the product is p[16]"),
         *(l40.table.sha256, "no: a and b cannot be exchanged", l40.citation),
         "first parameter of the published C function, which that file calls B",
         *("1011.25 1011 yes", "area (unit gates) 801 424", "power (mW) 0.189"),

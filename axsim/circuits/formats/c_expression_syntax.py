@@ -200,7 +200,15 @@ class ExpressionParser:
 
     def _expect(self, text: str) -> None:
         if not self._accept(text):
+            if text == ";":
+                self._check_semicolon()
             self._fail(repr(text))
+
+    def _check_semicolon(self) -> None:
+        """Say that a semicolon is missing where the line or the block ends instead."""
+        before, token = self._tokens[self._at - 1], self._peek()
+        if token.text == "}" or "\n" in self._source.text[before.at : token.at]:
+            self._source.fail(before.at + len(before.text), f"a ';' is missing behind {before.text[:40]!r}")
 
     def _name(self, what: str) -> Token:
         token = self._peek()

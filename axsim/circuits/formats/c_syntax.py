@@ -192,7 +192,9 @@ class Parser(ExpressionParser):
             found.append(Declare(name.text, type_, sizes, initial, name.at))
             if self._accept(";"):
                 return found
-            self._expect(",")
+            if not self._accept(","):
+                self._check_semicolon()
+                self._fail("',' or ';'")
             name = self._name("a variable")
 
     def _initial(self) -> Expression | Initializer:

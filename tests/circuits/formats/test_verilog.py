@@ -11,6 +11,7 @@ import pytest
 from axsim.circuits import Netlist
 from axsim.circuits.formats import verilog
 from axsim.circuits.formats.options import ReadOptions
+from axsim.circuits.formats.verilog import elaborate, preprocess
 from axsim.errors import NetlistFileError
 
 TEXTS = Path(__file__).parent / "texts"
@@ -59,6 +60,11 @@ def _nested(a: int, b: int) -> int:
     return 5 if a == 0 else 6 if b == 0 else q
 
 
+def _division(a: int, b: int) -> int:
+    # what is between { } makes all of the sum unsigned: s and t get zeros in front, and -3 is 2**32 - 3
+    return ((a // b if b else 0) << 4 | (a % b if b else a)) + a // (b | 1) * 3 + a % (2**32 - 3) + a // 10
+
+
 def _generate_case(a: int, b: int) -> int:
     bits = [a & b & 1, (a | b) & 2, (a | b) & 4, (a ^ b) & 8]
     return sum(bits)
@@ -82,6 +88,7 @@ FUNCTIONS: dict[str, Callable[[int, int], int]] = {
     "functions": lambda a, b: a * b,
     "system_verilog": lambda a, b: a * b,
     "preprocessor": lambda a, b: a * b,
+    "division": _division,
     "signed_ports": lambda a, b: a * b,
     "signed_rules": _signed_rules,
     "operators": _operators,
@@ -146,6 +153,15 @@ HEAD = "module m(input [3:0] a, b, output [3:0] p);\n"
         ("int main() {}", "1:1: 'int' came, expected 'module'"),
         (HEAD, "1:1: 'module' without 'endmodule'; is the text cut short"),
         (HEAD + "assign p = a +;\nendmodule", r"2:15: ';' came, expected \("),
+        (HEAD + "assign p = a * b\nendmodule", "2:17: a ';' is missing behind 'b'$"),
+        (HEAD + "wire [3:0] x // sum\nassign p = a * b;\nendmodule", "2:13: a ';' is missing behind 'x'$"),
+        (HEAD.replace(";", "") + "assign p = a * b;\nendmodule", r"1:43: a ';' is missing behind '\)'$"),
+        (
+            HEAD + "reg q; always @* if (a) q = 1 else q = 0;\nendmodule",
+            "2:30: a ';' is missing behind '1'$",
+        ),
+        (HEAD + "assign p = a b;\nendmodule", "2:14: 'b' came, expected .*;, <=, .*an operator$"),
+        (HEAD + "assign p = (a\nendmodule", r"3:1: 'endmodule' came, expected .*\), "),
         (HEAD + "assign p = a $ b;\nendmodule", r"2:14: '\$' is no part of Verilog"),
         (HEAD + "/* open\nendmodule", "2:1: a comment without an end"),
         (HEAD + 'assign p = "a;\nendmodule', "2:12: a string without an end"),
@@ -209,7 +225,18 @@ HEAD = "module m(input [3:0] a, b, output [3:0] p);\n"
             HEAD + "integer i;\nreg [3:0] q;\nalways @* for (i = 0; i < a; i = i + 1) q = i;\nendmodule",
             "4:16: a loop's cond",
         ),
-        (HEAD + "assign p = a / b;\nendmodule", "2:12: '/' of signals"),
+        (HEAD + "assign p = a * (1'bx * 0);\nendmodule", "2:17: a literal has x or z bits"),
+        (HEAD + "assign p = -{a[3:1], 1'bx} & 8;\nendmodule", "2:22: a literal has x or z bits"),
+        (
+            HEAD + "reg [3:0] q;\nalways @* casez (a) 4 <= 'b01zz: q = b; default: q = 0; endcase\n"
+            "assign p = q;\nendmodule",
+            "3:26: a literal has x or z bits",
+        ),
+        (
+            HEAD + "reg [3:0] q;\nalways @* casez (a) 4 >>> 'b1???: q = b; default: q = 0; endcase\n"
+            "assign p = q;\nendmodule",
+            "3:27: a literal has x or z bits",
+        ),
         (HEAD + "assign p = a ** b;\nendmodule", r"2:17: this must be a constant"),
         (HEAD + "assign p = a[4];\nendmodule", r"2:14: a\[4\] is outside a\[3:0\]"),
         (HEAD + "assign p = a[0:3];\nendmodule", "2:14: a slice of .* the wrong way round"),
@@ -331,7 +358,10 @@ def test_library_and_includes(tmp_path: Path) -> None:
     ],
     ids=range(16),
 )
-def test_what_grows_without_bound_is_refused(text: str) -> None:
+def test_what_grows_without_bound_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (preprocess.MAX_MACRO_TOKENS, elaborate.MAX_INSTANCES) == (2_000_000, 50_000)
+    monkeypatch.setattr(preprocess, "MAX_MACRO_TOKENS", 200_000)
+    monkeypatch.setattr(elaborate, "MAX_INSTANCES", 5_000)
     with pytest.raises(NetlistFileError) as caught:
         verilog.read(text)
     assert len(str(caught.value)) < 400

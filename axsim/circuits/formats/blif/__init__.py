@@ -3,10 +3,12 @@
 Read are ``.model`` (several, before or behind ``.end``; the name and ``.end`` may be missing), ``.inputs``,
 ``.outputs``, ``.names`` with on-set or off-set covers, ``.subckt``, ``.gate`` with the cells that come with
 axsim or a genlib given, Yosys's ``.conn``, ``.barbuf``, ``$false``, ``$true`` and ``$undef`` (which is 0, as
-Yosys writes it), comments and lines continued with a backslash. Statements about timing, area and such are
-passed over; so are don't-cares (``.exdc`` to ``.end``): the circuit is taken as it is written. ``.latch`` and
-``.mlatch`` are refused. The format: Berkeley Logic Interchange Format, University of California, Berkeley,
-1992. An off-set cover (rows of output 0) means that the function is 1 elsewhere, as ABC has it.
+Yosys writes it), comments and lines continued with a backslash. Blanks are spaces and tabs: other control
+characters, which programs take for blanks or do not, are an error outside comments. Statements about timing,
+area and such are passed over; so are don't-cares (``.exdc`` to ``.end``): the circuit is taken as it is
+written. ``.latch`` and ``.mlatch`` are refused. The format: Berkeley Logic Interchange Format, University of
+California, Berkeley, 1992. An off-set cover (rows of output 0) means that the function is 1 elsewhere, as
+ABC has it.
 
 Limits: texts of 64 MiB, two million covers and cells and 200,000 instances of models after all are put in
 place, buses of 64 bits. Time and memory grow with the size of the text and of the circuit, not faster.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -9,6 +10,7 @@ from functools import partial
 from axsim.circuits.formats.buses import shorten
 from axsim.errors import NetlistError
 
+_CONTROL = re.compile(r"[^\t -\U0010FFFF]|\x7f")
 _SEQUENTIAL = "axsim simulates combinational circuits only"
 _REFUSED = {
     ".latch": _SEQUENTIAL,
@@ -86,7 +88,7 @@ def physical_lines(text: str) -> list[str]:
 def _words(line: str) -> list[str]:
     if line.isascii():
         return line.split()
-    return [word for word in line.replace("\v", " ").replace("\f", " ").replace("\t", " ").split(" ") if word]
+    return [word for word in line.replace("\t", " ").split(" ") if word]
 
 
 def _logical_lines(lines: list[str]) -> Iterator[tuple[int, list[str]]]:
@@ -96,6 +98,9 @@ def _logical_lines(lines: list[str]) -> Iterator[tuple[int, list[str]]]:
     for number, line in enumerate(lines, 1):
         if "#" in line:
             line = line[: line.index("#")]
+        if not line.isprintable() and (control := _CONTROL.search(line)):
+            what = f"the control character U+{ord(control[0]):04X}: a blank for some programs, not for others"
+            raise Fault(what, number, control[0])
         if "\\" in line and (cut := line.rstrip()).endswith("\\"):
             first = first or number
             words += _words(cut[:-1])

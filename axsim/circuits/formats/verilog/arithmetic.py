@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from axsim.circuits.formats.verilog.graph import Bits, add, multiply, subtract
+from axsim.circuits.formats.verilog.division import divide
+from axsim.circuits.formats.verilog.graph import Bits, Graph, add, multiply, shift, subtract
 from axsim.circuits.formats.verilog.scope import Shared, constant_bits, constant_value
 from axsim.circuits.formats.verilog.tree import MeaningError
 
@@ -15,24 +16,37 @@ def arithmetic(shared: Shared, operator: str, x: Bits, y: Bits, signed: bool, po
     if operator in _BITWISE:
         op = _BITWISE[operator]
         return [graph.gate(op, a, b) for a, b in zip(x, y, strict=True)]
+    unknown = graph.first_unknown(x, y)
+    if unknown is not None:
+        return [unknown] * len(x)
     left, right = constant_value(x, signed), constant_value(y, signed)
     if left is not None and right is not None:
         return constant_bits(_integers(operator, left, right, pos), len(x))
-    shared.charge(len(x) if operator != "*" else len(x) ** 2 // 4, pos)
+    shared.charge(len(x) if operator in "+-" else len(x) ** 2 // 4, pos)
     if operator == "+":
         return add(graph, x, y)
     if operator == "-":
         return subtract(graph, x, y)
     if operator == "*":
         return multiply(graph, x, y)
-    if right is not None and right > 0 and right & (right - 1) == 0 and not (signed and x[-1]):
-        power = right.bit_length() - 1
-        if operator == "/":
-            return [*x[power:], *[0] * power]
-        return [*x[:power], *[0] * (len(x) - power)]
-    raise MeaningError(
-        f"{operator!r} of signals: only unsigned numbers by constant powers of two are divided", pos
-    )
+    return divide(graph, x, y, signed, pos)[operator == "%"]
+
+
+def negated(graph: Graph, bits: Bits) -> Bits:
+    """0 - x."""
+    unknown = graph.first_unknown(bits)
+    if unknown is not None:
+        return [unknown] * len(bits)
+    return subtract(graph, [0] * len(bits), bits)
+
+
+def shifted(graph: Graph, operator: str, bits: Bits, amount: Bits, signed: bool) -> Bits:
+    """Bits shifted by << or >>, or by <<< or >>>, which brings the sign in."""
+    unknown = graph.first_unknown(amount)
+    if unknown is not None:
+        return [unknown] * len(bits)
+    fill = bits[-1] if operator == ">>>" and signed else 0
+    return shift(graph, bits, amount, operator in ("<<", "<<<"), fill)
 
 
 def _integers(operator: str, x: int, y: int, pos: int) -> int:

@@ -36,7 +36,7 @@ from axsim.circuits.formats.verilog.tree import MeaningError
 from axsim.circuits.formats.verilog.wiring import Wiring, port_connections
 from axsim.errors import NetlistFileError
 
-_MAX_INSTANCES = 50_000
+MAX_INSTANCES = 50_000
 
 
 @dataclass
@@ -100,9 +100,9 @@ class Elaborator(Wiring):
     ) -> Unit:
         """Declare a module's parameters, functions, ports and nets; what is in it is for later."""
         self._instances += 1
-        if depth > MAX_DEPTH or self._instances > _MAX_INSTANCES:
+        if depth > MAX_DEPTH or self._instances > MAX_INSTANCES:
             raise MeaningError(
-                f"instances more than {MAX_DEPTH} deep, or more than {_MAX_INSTANCES:,} of them", module.pos
+                f"instances more than {MAX_DEPTH} deep, or more than {MAX_INSTANCES:,} of them", module.pos
             )
         scope = Scope(path, implicit_nets=module.implicit_nets)
         evaluator = self.evaluator(scope)

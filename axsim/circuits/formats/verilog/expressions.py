@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from axsim.circuits.formats.buses import shorten
-from axsim.circuits.formats.verilog.arithmetic import arithmetic
+from axsim.circuits.formats.verilog.arithmetic import arithmetic, negated, shifted
 from axsim.circuits.formats.verilog.ast import (
     Call,
     Chain,
@@ -25,7 +25,7 @@ from axsim.circuits.formats.verilog.ast import (
     Unary,
     ValueType,
 )
-from axsim.circuits.formats.verilog.graph import Bits, add, equal, extend, less, shift
+from axsim.circuits.formats.verilog.graph import Bits, equal, extend, less
 from axsim.circuits.formats.verilog.literals import MAX_WIDTH
 from axsim.circuits.formats.verilog.scope import (
     MAX_DEPTH,
@@ -266,8 +266,7 @@ class Evaluator(ABC):
             bits = self.evaluate(expression.operand, width, signed)
             if operator == "+":
                 return bits
-            inverted = [graph.not_(bit) for bit in bits]
-            return inverted if operator == "~" else add(graph, [0] * width, inverted, 1)
+            return negated(graph, bits) if operator == "-" else [graph.not_(bit) for bit in bits]
         if operator == "!":
             return extend([graph.not_(self.truth(expression.operand))], width, False)
         op, inverts = _REDUCTIONS[operator]
@@ -319,8 +318,7 @@ class Evaluator(ABC):
         for operator, operand in zip(chain.operators, chain.operands[1:], strict=True):
             amount = self.value(operand)
             self.shared.charge(width * sum(bit > 1 for bit in amount), chain.pos)
-            fill = bits[-1] if operator == ">>>" and signed else 0
-            bits = shift(self.graph, bits, amount, operator in ("<<", "<<<"), fill)
+            bits = shifted(self.graph, operator, bits, amount, signed)
         return bits
 
     def _power(self, chain: Chain, width: int, signed: bool) -> Bits:
@@ -346,9 +344,12 @@ class Evaluator(ABC):
                 x = extend([result], width, False)
             y = self.evaluate(operand, width, signed)
             self.shared.charge(width // 8, chain.pos)
+            unknown = graph.first_unknown(x, y)
             if operator in ("==", "!=", "===", "!=="):
                 result = equal(graph, x, y)
                 result = graph.not_(result) if operator[0] == "!" else result
+            elif unknown is not None:
+                result = unknown
             else:
                 greater = operator in (">", "<=")
                 result = less(graph, y, x, signed) if greater else less(graph, x, y, signed)

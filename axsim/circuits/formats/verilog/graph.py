@@ -7,17 +7,20 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
 from axsim.circuits.builder import Builder
+from axsim.circuits.formats.verilog.doubts import MAX_BITS, TooManyBitsError, of_gate, operands_where
 from axsim.circuits.formats.verilog.tree import MeaningError
 
 MAX_NODES = 2_000_000
 """Most gates and nets of a circuit before it is simplified."""
 
-_NET, _INPUT, _UNKNOWN, _UNDRIVEN = 16, 17, 18, 19
+_NET, _INPUT, _UNLESS, _UNKNOWN, _UNDRIVEN = 16, 17, 18, 19, 20
 _NOT, _AND, _OR, _XOR = 3, 8, 14, 6
 _UNSEEN, _ACTIVE = -1, -2
 
 Bits = list[int]
 """Nodes, least significant first."""
+Doubts = dict[int, tuple[int, int]]
+"""Of nodes that may be x: the builder's net that is 1 where they are, and the number of the reason."""
 
 
 class Graph:
@@ -32,6 +35,7 @@ class Graph:
         self._y = array("q", (0, 0))
         self._reasons: list[tuple[str, int]] = []
         self._labels: list[tuple[int, Callable[[int], str]]] = []
+        self._doubtful: dict[int, int] = {}  # bits that are x under a condition, and the number of the reason
 
     def _add(self, op: int, x: int, y: int) -> int:
         if len(self._ops) >= MAX_NODES:
@@ -56,9 +60,25 @@ class Graph:
         self._reasons.append((reason, pos))
         return self._add(_UNKNOWN, len(self._reasons) - 1, 0)
 
+    def reason(self, reason: str, pos: int) -> int:
+        """Enter why bits may be x, for ``unless``."""
+        self._reasons.append((reason, pos))
+        return len(self._reasons) - 1
+
+    def unless(self, condition: int, bit: int, reason: int) -> int:
+        """Return a bit that is x where a condition is 1, for a reason that was entered."""
+        node = self._add(_UNLESS, bit, condition)
+        self._doubtful[node] = reason
+        return node
+
     def is_unknown(self, node: int) -> bool:
         """Whether a bit is x by itself."""
         return self._ops[node] == _UNKNOWN
+
+    def first_unknown(self, *vectors: Bits) -> int | None:
+        """A bit of vectors that is x by itself: it makes what numbers are computed of them x, every bit."""
+        ops = self._ops
+        return next((bit for bits in vectors for bit in bits if ops[bit] == _UNKNOWN), None)
 
     def name(self, net: int) -> str:
         """What messages call a net."""
@@ -139,7 +159,7 @@ class Graph:
 
     def tree(self, op: int, bits: Sequence[int], neutral: int) -> int:
         """Combine bits by AND, OR or XOR, pairwise."""
-        bits = list(bits)
+        bits = list(bits) if op == _XOR else list(dict.fromkeys(bits))  # a sign that was extended counts once
         while len(bits) > 1:
             odd = bits[len(bits) & ~1 :]
             bits = [self.gate(op, x, y) for x, y in zip(bits[::2], bits[1::2], strict=False)] + odd
@@ -166,14 +186,17 @@ class Graph:
         done[0], done[1] = 0, 1
         for node, net in inputs.items():
             done[node] = net
+        doubts: Doubts = {}
         for output in outputs:
-            self._settle(output, done, builder)
+            self._settle(output, done, doubts, builder)
         for output in outputs:
             if done[output] < 0:
                 raise self._undefined(output, -3 - done[output], pos)
+            if output in doubts:
+                self._exclude(output, *doubts[output], builder)
         return [done[output] for output in outputs]
 
-    def _settle(self, root: int, done: array[int], builder: Builder) -> None:
+    def _settle(self, root: int, done: array[int], doubts: Doubts, builder: Builder) -> None:
         ops, xs, ys = self._ops, self._x, self._y
         stack = [root]
         while stack:
@@ -193,12 +216,45 @@ class Graph:
                 continue
             if done[x] == _ACTIVE or done[y] == _ACTIVE:
                 raise self._cycle(stack, done, x if done[x] == _ACTIVE else y)
-            if op == _NET:
-                done[node] = done[x]
+            if x in doubts or y in doubts or op == _UNLESS:
+                condition = self._doubt(node, done, doubts, builder)
+                if condition is not None:
+                    doubts[node] = condition
+            if op in (_NET, _UNLESS):
+                done[node] = done[x] if op == _NET or done[y] >= 0 else done[y]
             elif done[x] >= 0 and done[y] >= 0:
                 done[node] = builder.gate(op, done[x], done[y])
             else:
                 done[node] = self._with_unknown(op, done[x], done[y], builder)
+
+    def _doubt(self, node: int, done: array[int], doubts: Doubts, builder: Builder) -> tuple[int, int] | None:
+        """The doubt of a node whose sources are settled, and the reason for it; None if there is none."""
+        op, x, y = self._ops[node], self._x[node], self._y[node]
+        if op == _NET:
+            return doubts[x]
+        (x_doubt, x_reason), (y_doubt, y_reason) = (doubts.get(source, (0, -1)) for source in (x, y))
+        reason = max(x_reason, y_reason)
+        if op == _UNLESS:
+            doubt, reason = builder.or_(builder.or_(x_doubt, y_doubt), max(done[y], 0)), self._doubtful[node]
+        elif done[x] < 0 or done[y] < 0:
+            doubt = builder.or_(x_doubt, y_doubt)
+        else:
+            doubt = of_gate(builder, op, done[x], done[y], x_doubt, y_doubt)
+        return (doubt, reason) if doubt else None
+
+    def _exclude(self, output: int, doubt: int, number: int, builder: Builder) -> None:
+        """Raise MeaningError if there are operands for which a doubt is 1."""
+        reason, pos = self._reasons[number]
+        depends = f"{reason}, and the circuit's output {self.name(output)} depends on it"
+        hint = "write what is to come out instead, as in b == 0 ? 0 : a / b"
+        try:
+            found = operands_where(builder.part(doubt))
+        except TooManyBitsError as many:
+            more = f"whether it happens is found out for at most {MAX_BITS} bits of operands, {many} came"
+            raise MeaningError(f"{depends}; {more}: make the divisor odd, as in b | 1", pos) from None
+        if found is not None:
+            listed = ", ".join(f"{bus} = {value}" for bus, value in found.items())
+            raise MeaningError(f"{depends}, for example where {listed}: {hint}", pos)
 
     def _with_unknown(self, op: int, x: int, y: int, builder: Builder) -> int:
         """A gate of which one source at least is x: its value where that does not matter, else x."""

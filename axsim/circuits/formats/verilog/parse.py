@@ -128,11 +128,12 @@ def _read_module(
 def _parse_module(start: Token, tokens: Iterator[Token], sources: Sources) -> Module:
     interactive = _grammar()[0].parse_interactive()
     state = interactive.parser_state
-    token = start
+    token = before = start
     try:
         interactive.feed_token(start)  # type: ignore[arg-type]
         for token in tokens:
             state.feed_token(token)  # type: ignore[arg-type]
+            before = token
             if len(state.state_stack) > _MAX_STACK:
                 deep = sources.fault("this is nested too deeply", token.pos)
                 raise _TooDeepError(deep.what, path=deep.path, line=deep.line, column=deep.column)
@@ -140,7 +141,12 @@ def _parse_module(start: Token, tokens: Iterator[Token], sources: Sources) -> Mo
                 return interactive.feed_eof()  # type: ignore[no-untyped-call,no-any-return]
         raise sources.fault("'module' without 'endmodule'; is the text cut short?", start.pos)
     except UnexpectedToken as error:
-        fault = sources.fault(_unexpected(token, error), token.pos)
+        expected = interactive.accepts() or error.expected  # type: ignore[no-untyped-call]
+        if _lacks_semicolon(before, token, expected, sources):
+            behind = before.pos + len(before.value)
+            fault = sources.fault(f"a ';' is missing behind {shorten(before.value)!r}", behind)
+        else:
+            fault = sources.fault(_unexpected(token, expected), token.pos)
     except MeaningError as error:
         fault = sources.fault(error.what, error.pos)
     if token.type != "ENDMODULE":
@@ -150,13 +156,21 @@ def _parse_module(start: Token, tokens: Iterator[Token], sources: Sources) -> Mo
     raise fault
 
 
-def _unexpected(token: Token, error: UnexpectedToken) -> str:
+def _lacks_semicolon(before: Token, token: Token, expected: set[str], sources: Sources) -> bool:
+    """Whether a statement could end before a token that begins a line, or that is a word of the language."""
+    if token.value in REFUSED or "SEMICOLON" not in expected:
+        return False
+    is_keyword = token.value.isalpha() and token.type != "NAME"
+    return is_keyword or sources.line(before.pos) < sources.line(token.pos)
+
+
+def _unexpected(token: Token, expected: set[str]) -> str:
     if token.value in REFUSED:
         return f"{token.value!r} cannot be read: {REFUSED[token.value]}"
     if token.value == ".":
         return "a name with '.' (of something in another instance or block) cannot be read; use ports"
-    expected = sorted({_WORDS.get(name, name.lower()) for name in error.accepts or error.expected})
-    listed = ", ".join(expected[:12]) + (", ..." if len(expected) > 12 else "")
+    words = sorted({_WORDS.get(name, name.lower()) for name in expected})
+    listed = ", ".join(words[:12]) + (", ..." if len(words) > 12 else "")
     return f"{shorten(token.value)!r} came, expected {listed}"
 
 
