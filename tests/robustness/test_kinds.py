@@ -257,6 +257,20 @@ def test_variants_still_read_digits(measure: Callable[..., Any], variant: Any) -
     assert found["accuracy"]["count"] > 30
 
 
+def test_an_attacker_who_does_not_know_the_circuit(measure: Callable[..., Any]) -> None:
+    circuits = [CONV, {"name": "mul8u_L40", "layers": "conv"}]
+    mean = network({"name": "mean_of", "of": circuits})
+    images = datasets.load("digits").tensors("test", 5)[0]
+    with torch.no_grad():
+        wanted = (network(circuits[0])(images) + network(circuits[1])(images)) / 2
+        torch.testing.assert_close(mean(images), wanted)
+    found = measure(
+        "curve", source={"name": "mean_of", "of": circuits}, variant=CONV, attack=PGD, budget=0.15
+    )
+    assert found["lost"]["count"] > 5
+    assert found["source_robust_accuracy"]["count"] < 10
+
+
 def test_a_network_is_trained_once(monkeypatch: pytest.MonkeyPatch) -> None:
     data, spec = datasets.load("digits"), {"name": "ffnn", "epochs": 1, "train_images": 100}
     first, other = (trained.digest(trained.load(spec, data, seed)) for seed in (3, 4))
@@ -311,6 +325,9 @@ images = 5
         ('"axfpm"', '{ name = "mul8u_L40", w_bits = 9 }', "w_bits is 9, expected 2 to 8"),
         ('"axfpm"', '{ name = "qusecnets", level = 2 }', "no setting 'level': did you mean levels?"),
         ('"axfpm"', "[]", "at least one variant was expected"),
+        ('"axfpm"', '{ name = "mean_of" }', "of: None came, a list of variants was expected"),
+        ('"axfpm"', '{ name = "mean_of", of = ["axfmp"] }', "did you mean axfpm"),
+        ('"axfpm"', '["bfloat16_operands", { name = "mean_of", of = ["axfpm"] }]', "a variant by itself"),
         ('"fgsm"', '"fgms"', "did you mean fgsm"),
         ('"fgsm"', '{ name = "pgd_linf", step = 3 }', "did you mean steps"),
         ("budget = 0.1", "budget = -1", "-1 came, a number from 0 on was expected"),
