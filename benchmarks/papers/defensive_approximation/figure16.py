@@ -1,10 +1,10 @@
 """Figure 16: heat maps of what the last convolution answers, exact and with Ax-FPM.
 
-The figure is only drawn in the paper; what is shown is taken to be the features that the network goes by, said
-to stand out more with Ax-FPM. Drawn here are ten digits, one of each class, and the mean over channels of
-LeNet-5's second convolution after its ReLU, each map on a colour scale of its own: larger numbers alone are no
-clearer picture. In figures, over many images: how much larger the maps become, how alike they stay (correlation
-over the places of a map), and how much they stand out: the largest place over the mean one.
+The figure is only drawn in the paper; what is shown is taken to be the features that the network goes by,
+said to stand out more with Ax-FPM. Drawn here are ten digits, one of each class, and the mean over channels
+of LeNet-5's second convolution after its ReLU, each map on a colour scale of its own: larger numbers alone
+are no clearer picture. In figures, over many images: how much larger the maps become, how alike they stay
+(correlation over the places of a map), and how much they stand out: the largest place over the mean one.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def heat_maps(network: nn.Module, images: Tensor) -> Maps:
             network(images)
     finally:
         handle.remove()
-    return found[0].numpy()
+    maps: Maps = found[0].numpy()
+    return maps
 
 
 def compare(maps: Maps, exact: Maps) -> Difference:
