@@ -6,7 +6,8 @@ al., "Obfuscated gradients give a false sense of security" (ICML 2018, Section 3
 robustness may be an illusion of the attack; it does not say that a defence is broken.
 
 Rates are success rates of attacks, as :func:`axsim.robustness.intervals.wilson` makes them; two of them
-differ where their intervals have nothing in common.
+differ where their intervals have nothing in common. Where so few images were looked at that the check could
+not have failed, or what was seen speaks against it and might be chance, the verdict is "not decided".
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from axsim.robustness.intervals import Rate
+from axsim.robustness.intervals import Rate, wilson
 
-Said = Literal["held", "failed", "not tried"]
+Said = Literal["held", "failed", "not decided", "not tried"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Verdict:
 
     Attributes:
         check: its name.
-        said: "held", "failed" or "not tried".
+        said: "held", "failed", "not decided" (too few images) or "not tried".
         why: a sentence with the numbers.
         numbers: what was looked at, as JSON can hold it.
     """
@@ -37,9 +38,16 @@ class Verdict:
     numbers: Mapping[str, Any] = field(default_factory=dict)
 
 
-def _verdict(check: str, held: bool, why: str, **rates: Any) -> Verdict:
+def _verdict(check: str, held: bool | None, why: str, **rates: Any) -> Verdict:
+    """``held`` is None where nothing is decided."""
     numbers = {name: asdict(value) if isinstance(value, Rate) else value for name, value in rates.items()}
-    return Verdict(check, "held" if held else "failed", why, numbers)
+    said: Said = "not decided" if held is None else "held" if held else "failed"
+    return Verdict(check, said, why, numbers)
+
+
+def _at_most(rate: Rate, most: float) -> bool | None:
+    """Whether a rate is at most ``most``; None where it is more, and its interval is not."""
+    return None if rate.low <= most < rate.value else rate.value <= most
 
 
 def not_tried(check: str, why: str = "no numbers came") -> Verdict:
@@ -79,11 +87,19 @@ def rises_with_budget(budgets: Sequence[float], rates: Sequence[Rate]) -> Verdic
 
 
 def _not_weaker(name: str, stronger: tuple[str, Rate | None], weaker: tuple[str, Rate | None]) -> Verdict:
-    """Held unless the attack that should be the weaker one is better beyond both intervals."""
+    """Failed where the attack that should be the weaker one is better beyond both intervals.
+
+    Held where the other one is better beyond them, or as good where it could have failed: had it fooled no
+    image at all, the intervals would be apart.
+    """
     (strong, high), (weak, low) = stronger, weaker
     if high is None or low is None or not high.of or not low.of:
         return not_tried(name)
-    held = high.high >= low.low
+    held: bool | None = None
+    if high.high < low.low:
+        held = False
+    elif high.low > low.high or (high.value >= low.value and wilson(0, high.of, high.level).high < low.low):
+        held = True
     why = f"{strong}: {high}; {weak}: {low}"
     return _verdict(name, held, why, **{strong: high, weak: low})
 
@@ -107,8 +123,10 @@ def gradient_free_is_weaker(gradient: Rate | None, gradient_free: Rate | None) -
     """Gradients must help: an attack without them that is stronger shows that they mislead.
 
     >>> from axsim.robustness.intervals import wilson
-    >>> print(gradient_free_is_weaker(wilson(3, 50), wilson(40, 50)).said)
-    failed
+    >>> gradient_free_is_weaker(wilson(3, 50), wilson(40, 50)).said
+    'failed'
+    >>> gradient_free_is_weaker(wilson(16, 20), wilson(20, 20)).said
+    'not decided'
     """
     return _not_weaker(
         "gradient-free attacks are weaker", ("gradient", gradient), ("gradient-free", gradient_free)
@@ -116,11 +134,11 @@ def gradient_free_is_weaker(gradient: Rate | None, gradient_free: Rate | None) -
 
 
 def noise_does_little(noise: Rate | None, attack: Rate | None, most: float = 0.1) -> Verdict:
-    """Random noise of the attack's size must fool few images, and fewer than the attack."""
+    """Random noise of the attack's size must fool few images, and not more than the attack."""
     name = "random noise does little"
     if noise is None or attack is None or not noise.of or not attack.of:
         return not_tried(name)
-    held = noise.low <= most and noise.low <= attack.high
+    held = _at_most(noise, most) if noise.low <= attack.high else False
     return _verdict(name, held, f"noise: {noise}; attack: {attack}", noise=noise, attack=attack, most=most)
 
 
@@ -144,7 +162,7 @@ def gradients_are_there(zero: Rate | None, most: float = 0.05) -> Verdict:
     name = "gradients are not zero"
     if zero is None or not zero.of:
         return not_tried(name)
-    return _verdict(name, zero.low <= most, f"without any gradient: {zero}", zero=zero, most=most)
+    return _verdict(name, _at_most(zero, most), f"without any gradient: {zero}", zero=zero, most=most)
 
 
 def planted_case_is_found(found: Rate | None, noise: Rate | None, least: float = 0.95) -> Verdict:
@@ -155,6 +173,8 @@ def planted_case_is_found(found: Rate | None, noise: Rate | None, least: float =
     name = "planted examples are found"
     if found is None or noise is None or not found.of or not noise.of:
         return not_tried(name)
-    held = found.high >= least and noise.high < found.high
+    held: bool | None = noise.high < found.high and found.high >= least
+    if held and found.value < least:
+        held = None
     why = f"attack: {found}; random points: {noise}"
     return _verdict(name, held, why, attack=found, noise=noise, least=least)

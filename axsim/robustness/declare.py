@@ -120,7 +120,12 @@ def _declaration(path: Path, content: Mapping[str, Any], images: int | None) -> 
     labels = _labels(experiment, content.get("labels", {}), cells)
     everywhere = tuple({name for kind in list_kinds() for name in get(kind).settings})
     layout = read_layout(
-        content.get("report", {}), path.parent, tuple(experiment.settings), labels, everywhere
+        content.get("report", {}),
+        path.parent,
+        tuple(experiment.settings),
+        labels,
+        everywhere,
+        experiment.results,
     )
     check_layout(layout, tuple(cells))
     return Declaration(

@@ -46,6 +46,8 @@ class Experiment:
             :func:`axsim.robustness.cells.code_hash`.
         check: of a whole cell; raises ValueError for settings that do not go together.
         checks: further checks, of all cells together, made for the report.
+        results: numbers that a report may show, by dotted name; a share counts as one, and so do its parts.
+            Without them a name that no result has is told when the report is made.
     """
 
     kind: str
@@ -54,6 +56,7 @@ class Experiment:
     modules: Sequence[str]
     check: Callable[[Cell], None] = field(default=lambda cell: None)
     checks: Callable[[Sequence[Measured]], Sequence[Verdict]] = field(default=lambda measured: ())
+    results: Sequence[str] = ()
 
     def code(self) -> str:
         """What names the code that its results depend on."""

@@ -103,6 +103,30 @@ def test_figure_4(script):
     assert np.corrcoef(random.T)[0, 1] > 0.9
 
 
+def test_figure_16(script):
+    pytest.importorskip("torch")
+    pytest.importorskip("sklearn", reason="digits come with scikit-learn (extra datasets)")
+    content, printed = script("figure16", "--quick", "--dataset", "digits")
+    maps = content["maps"]
+    assert {m["images"] for m in maps.values()} == {50}
+    # bfloat16 changes no product by a hundredth; Ax-FPM makes them larger, its correct rule more so.
+    assert maps["bfloat16"]["gain"] == pytest.approx(1, abs=0.01)
+    assert maps["bfloat16"]["correlation"] > 0.999
+    assert 1 < maps["axfpm"]["gain"] < maps["axfpm_normalized"]["gain"]
+    assert maps["axfpm"]["correlation"] < maps["axfpm_normalized"]["correlation"] < 1
+    assert "times exact" in printed
+
+
+def test_heat_maps_are_compared_place_by_place():
+    figure16 = module("figure16")
+    exact = np.array([[[0, 1], [2, 5]], [[4, 2], [2, 0]]], np.float32)
+    same = figure16.compare(3 * exact, exact)
+    assert (same.images, same.gain, same.contrast, same.exact_contrast) == (2, 3, 2.25, 2.25)
+    assert same.correlation == pytest.approx(1)
+    turned = figure16.compare(5 - exact, exact)
+    assert turned.correlation == pytest.approx(-1)
+
+
 def test_number_of_threads_and_blocks_changes_nothing(monkeypatch):
     streaming, common = module("streaming"), module("common")
     monkeypatch.setattr(streaming, "BLOCK", 1000)

@@ -42,7 +42,12 @@ def test_success_must_rise_and_reach_all() -> None:
 def test_the_stronger_attack_must_not_be_weaker(check: object) -> None:
     assert callable(check)
     assert check(of_fifty(50), of_fifty(10)).said == "held"
-    assert check(of_fifty(20), of_fifty(22)).said == "held"  # within the intervals
+    assert check(of_fifty(20), of_fifty(20)).said == "held"
+    assert check(of_fifty(20), of_fifty(22)).said == "not decided"  # within the intervals
+    # The better one's interval ends below what even no success would be taken for: it could not have failed.
+    assert check(wilson(2, 20), wilson(1, 20)).said == "not decided"
+    assert check(wilson(3, 3), wilson(3, 3)).said == "not decided"
+    assert check(wilson(20, 20), wilson(0, 20)).said == "held"
     failed = check(of_fifty(3), of_fifty(40))
     assert failed.said == "failed"
     assert "6.0 %" in failed.why
@@ -54,6 +59,7 @@ def test_the_stronger_attack_must_not_be_weaker(check: object) -> None:
 def test_noise() -> None:
     assert checks.noise_does_little(of_fifty(2), of_fifty(50)).said == "held"
     assert checks.noise_does_little(of_fifty(30), of_fifty(50)).said == "failed"
+    assert checks.noise_does_little(wilson(3, 20), of_fifty(50)).said == "not decided"  # 5.2 to 36 %
     assert checks.noise_does_little(of_fifty(6), wilson(0, 500)).said == "failed"  # noise beats the attack
     assert checks.noise_does_little(None, of_fifty(50)).said == "not tried"
 
@@ -69,12 +75,14 @@ def test_restarts() -> None:
 def test_gradients() -> None:
     assert checks.gradients_are_there(of_fifty(0)).said == "held"
     assert checks.gradients_are_there(of_fifty(30)).said == "failed"
+    assert checks.gradients_are_there(of_fifty(4)).said == "not decided"
     assert checks.gradients_are_there(None).said == "not tried"
 
 
 def test_planted() -> None:
     assert checks.planted_case_is_found(of_fifty(50), of_fifty(2)).said == "held"
     assert checks.planted_case_is_found(of_fifty(20), of_fifty(2)).said == "failed"
+    assert checks.planted_case_is_found(wilson(4, 5), wilson(0, 5)).said == "not decided"
     assert checks.planted_case_is_found(of_fifty(50), of_fifty(50)).said == "failed"  # the case was too easy
     assert checks.planted_case_is_found(None, None).said == "not tried"
 

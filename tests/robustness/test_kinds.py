@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ from axsim.robustness.experiments import get
 from axsim.robustness.kinds import KINDS, common, trained
 from axsim.robustness.kinds.variants import make
 from axsim.robustness.measures import predictions
-from axsim.robustness.store import Shared
+from axsim.robustness.report.figures import look_up, number_names
+from axsim.robustness.store import Shared, encode
 
 PAPERS = Path(__file__).parents[2] / "benchmarks" / "papers"
 CONV = {"name": "axfpm", "layers": "conv"}
@@ -49,9 +50,16 @@ def measure(tmp_path: Path) -> Callable[..., Any]:
         assert not known, f"{kind} has no {sorted(known)}"
         cell = Cell({name: experiment.settings[name].check(value) for name, value in settings.items()})
         experiment.check(cell)
-        return experiment.run(cell, shared)
+        found = experiment.run(cell, shared)
+        assert numbers_of(found) <= set(experiment.results)
+        return found
 
     return run
+
+
+def numbers_of(results: Mapping[str, Any]) -> set[str]:
+    """Dotted names of what a report can show, but for the settings of attacks."""
+    return {n for n in number_names(encode(results)) if not n.startswith("attack_settings.")}
 
 
 def network(variant: Any = "exact") -> torch.nn.Module:
@@ -68,6 +76,20 @@ def test_every_kind_is_known_to_experiment_files() -> None:
         "white_box",
     }
     assert all(get(kind.kind) is kind for kind in KINDS)
+
+
+@pytest.mark.parametrize("kind", [kind.kind for kind in KINDS])
+def test_a_kind_says_which_numbers_its_results_have(measure: Callable[..., Any], kind: str) -> None:
+    experiment = get(kind)
+    attack = {"attack": "fgsm", "budget": 0.2} if "attack" in experiment.settings else {}
+    few = (
+        {"substitute": {"name": "ffnn", "hidden": [8]}, "first": 20, "rounds": 0}
+        if kind == "black_box"
+        else {}
+    )
+    found = encode(measure(kind, **attack, **few))
+    for name in experiment.results:
+        look_up(found, name, kind)
 
 
 def test_transfer_counts_what_both_get_right_and_what_fools_the_source(measure: Callable[..., Any]) -> None:
@@ -235,6 +257,20 @@ def test_variants_still_read_digits(measure: Callable[..., Any], variant: Any) -
     assert found["accuracy"]["count"] > 30
 
 
+def test_an_attacker_who_does_not_know_the_circuit(measure: Callable[..., Any]) -> None:
+    circuits = [CONV, {"name": "mul8u_L40", "layers": "conv"}]
+    mean = network({"name": "mean_of", "of": circuits})
+    images = datasets.load("digits").tensors("test", 5)[0]
+    with torch.no_grad():
+        wanted = (network(circuits[0])(images) + network(circuits[1])(images)) / 2
+        torch.testing.assert_close(mean(images), wanted)
+    found = measure(
+        "curve", source={"name": "mean_of", "of": circuits}, variant=CONV, attack=PGD, budget=0.15
+    )
+    assert found["lost"]["count"] > 5
+    assert found["source_robust_accuracy"]["count"] < 10
+
+
 def test_a_network_is_trained_once(monkeypatch: pytest.MonkeyPatch) -> None:
     data, spec = datasets.load("digits"), {"name": "ffnn", "epochs": 1, "train_images": 100}
     first, other = (trained.digest(trained.load(spec, data, seed)) for seed in (3, 4))
@@ -289,11 +325,24 @@ images = 5
         ('"axfpm"', '{ name = "mul8u_L40", w_bits = 9 }', "w_bits is 9, expected 2 to 8"),
         ('"axfpm"', '{ name = "qusecnets", level = 2 }', "no setting 'level': did you mean levels?"),
         ('"axfpm"', "[]", "at least one variant was expected"),
+        ('"axfpm"', '{ name = "mean_of" }', "of: None came, a list of variants was expected"),
+        ('"axfpm"', '{ name = "mean_of", of = ["axfmp"] }', "did you mean axfpm"),
+        ('"axfpm"', '["bfloat16_operands", { name = "mean_of", of = ["axfpm"] }]', "a variant by itself"),
         ('"fgsm"', '"fgms"', "did you mean fgsm"),
         ('"fgsm"', '{ name = "pgd_linf", step = 3 }', "did you mean steps"),
         ("budget = 0.1", "budget = -1", "-1 came, a number from 0 on was expected"),
         ("budget = 0.1", "", "fgsm needs a budget"),
         ("images = 5", "imges = 5", "did you mean images?"),
+        (
+            "images = 5",
+            "images = 5\n[[report.tables]]\ntitle = 'T'\nrows = 'attack'\nvalue = 'sucess'",
+            "report.tables[0].value: 'sucess' is not known here: did you mean success",
+        ),
+        (
+            "images = 5",
+            "images = 5\n[[report.curves]]\ntitle = 'C'\nx = 'budget'\ny = 'noise.l2.maen'",
+            "report.curves[0].y: 'noise.l2.maen' is not known here: did you mean noise.l2.mean",
+        ),
     ],
 )
 def test_what_a_file_says_wrong(tmp_path: Path, line: str, instead: str, told: str) -> None:

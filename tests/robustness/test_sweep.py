@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import random
 import signal
 import subprocess
-import sys
 import threading
 import time
 import warnings
 from functools import partial
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pure_cells import cells, die_once, fail_for, full_once, kill_worker, measure, share
+from pure_cells import cells, die_once, fail_for, full_once, kill_worker, measure, share, sweep_in_a_group
 
 pytest.importorskip("loky", reason="sweeps need loky (extra robustness)")
 pytest.importorskip("filelock", reason="sweeps need filelock (extra robustness)")
@@ -63,37 +64,34 @@ def test_no_cells(tmp_path: Path) -> None:
     assert run_sweep([], partial(measure, tmp_path / "log", 0), Store(tmp_path, "1")).status == 0
 
 
-SCRIPT = """
-import sys
-from functools import partial
-from pathlib import Path
-sys.path.insert(0, {tests!r})
-from pure_cells import cells, measure
-from axsim.robustness.store import Store
-from axsim.robustness.sweep import run_sweep
-run_sweep(cells({count}), partial(measure, Path({log!r}), {pause}), Store(Path({out!r}), "1"), jobs=2)
-"""
+def start(count: int, log: Path, pause: float, out: Path) -> BaseProcess:
+    """A sweep in a process of its own that leads a group, forked from one that has loaded the code."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["axsim.robustness.sweep", "loky"])
+    process = context.Process(target=sweep_in_a_group, args=(count, log, pause, out))
+    process.start()
+    while process.is_alive() and os.getpgid(process.pid) != process.pid:
+        time.sleep(0.001)
+    return process
 
 
 def test_killed_at_random_moments_it_goes_on(tmp_path: Path) -> None:
     """Twenty times kill -9, half of them with all processes of the group and half of the one alone."""
     wanted, log, store, draw = cells(110), tmp_path / "log", Store(tmp_path / "out", "1"), random.Random(0)
-    script = SCRIPT.format(tests=str(HERE), count=110, log=str(log), pause=0.02, out=str(store.folder))
-    command = [sys.executable, "-c", script]
     kills, kept_before = 0, set[Cell]()
     while kills < 20:
         before = len(starts(log))
-        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+        process = start(110, log, 0.02, store.folder)
         enough = before + draw.randrange(5)  # none of them, too: killed while it begins
-        while len(starts(log)) < enough and process.poll() is None:
+        while len(starts(log)) < enough and process.is_alive():
             time.sleep(0.002)
         time.sleep(draw.random() * 0.04)
-        assert process.poll() is None, "it ended before it was killed: more cells are needed"
+        assert process.is_alive(), "it ended before it was killed: more cells are needed"
         if kills % 2:
             os.killpg(process.pid, signal.SIGKILL)
         else:
             process.kill()
-        process.wait()
+        process.join()
         kills += 1
         # What was kept by the last kill has not been started again since.
         assert not kept_before & set(starts(log)[before:])
@@ -101,7 +99,9 @@ def test_killed_at_random_moments_it_goes_on(tmp_path: Path) -> None:
     before = len(starts(log))
     assert before > 0
     assert kept_before
-    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+    last = start(110, log, 0, store.folder)
+    last.join()
+    assert last.exitcode == 0
     assert not kept_before & set(starts(log)[before:])
     assert not list((store.folder / "cells").glob(".*"))  # of files half written
     assert len(starts(log)) <= len(wanted) + 2 * kills  # only what was under way is measured again
@@ -110,14 +110,11 @@ def test_killed_at_random_moments_it_goes_on(tmp_path: Path) -> None:
 
 def test_its_processes_end_with_it(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    script = SCRIPT.format(tests=str(HERE), count=2, log=str(log), pause=3600, out=str(tmp_path / "out"))
-    process = subprocess.Popen(
-        [sys.executable, "-c", script], stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    while len(starts(log)) < 2 and process.poll() is None:
+    process = start(2, log, 3600, tmp_path / "out")
+    while len(starts(log)) < 2 and process.is_alive():
         time.sleep(0.01)
     process.kill()
-    process.wait()
+    process.join()
     until = time.monotonic() + 60
     try:
         while time.monotonic() < until:
@@ -129,31 +126,29 @@ def test_its_processes_end_with_it(tmp_path: Path) -> None:
     pytest.fail("processes are left that nobody waits for")
 
 
-@pytest.mark.parametrize(
-    ("error", "told"),
-    [
-        ("raise", "RuntimeError: no such network"),
-        ("exit", "SystemExit: 3"),
-        ("unkept", "results.what is a object"),
-        ("die", "SIGKILL"),
-    ],
-)
-def test_a_cell_that_fails_stops_no_other(tmp_path: Path, error: str, told: str) -> None:
+def test_cells_that_fail_stop_no_other(tmp_path: Path) -> None:
     wanted, store, said = cells(8), Store(tmp_path, "1"), list[str]()
-    summary = run_sweep(wanted, partial(fail_for, wanted[2], error), store, jobs=2, say=said.append)
-    assert (summary.measured, list(summary.failed), summary.status) == (7, [wanted[2]], 1)
-    assert told in summary.failed[wanted[2]]
-    assert any("failed: budget=0.5, seed=2" in line and told in line for line in said)
-    kept = store.read(wanted[2])
-    assert kept is not None
-    assert kept.results is None
-    assert told in kept.error
-    if error == "raise":
-        assert "pure_cells.py" in kept.error  # a whole traceback
-    # The next sweep tries it again, and it alone.
+    told = {
+        wanted[1]: ("raise", "RuntimeError: no such network"),
+        wanted[2]: ("exit", "SystemExit: 3"),
+        wanted[4]: ("unkept", "results.what is a object"),
+        wanted[5]: ("die", "SIGKILL"),
+    }
+    work = partial(fail_for, {cell: error for cell, (error, _) in told.items()})
+    summary = run_sweep(wanted, work, store, jobs=2, say=said.append)
+    assert (summary.measured, set(summary.failed), summary.status) == (4, set(told), 1)
+    for cell, (error, line) in told.items():
+        assert line in summary.failed[cell]
+        assert any(f"failed: {cell}" in one and line in one for one in said)
+        kept = store.read(cell)
+        assert kept is not None
+        assert kept.results is None
+        assert line in kept.error
+        assert ("pure_cells.py" in kept.error) == (error in ("raise", "exit"))  # a whole traceback
+    # The next sweep tries them again, and them alone.
     log = tmp_path / "log"
     assert run_sweep(wanted, partial(measure, log, 0), store, jobs=2, say=said.append).status == 0
-    assert starts(log) == [wanted[2]]
+    assert sorted(starts(log)) == sorted(told)
 
 
 def test_damaged_and_foreign_files_are_told_and_measured_again(tmp_path: Path) -> None:
@@ -174,7 +169,7 @@ def test_damaged_and_foreign_files_are_told_and_measured_again(tmp_path: Path) -
 def test_results_of_other_code_are_left_alone(tmp_path: Path) -> None:
     wanted, log = cells(3), tmp_path / "log"
     old, new = Store(tmp_path / "out", "old"), Store(tmp_path / "out", "new")
-    run_sweep(wanted, partial(fail_for, Cell({}), ""), old, jobs=1)
+    run_sweep(wanted, partial(fail_for, {}), old, jobs=1)
     summary = run_sweep(wanted, partial(measure, log, 0), new, jobs=1)
     assert (summary.measured, new.others(wanted)) == (3, 3)
     assert results(new, wanted) == undisturbed(wanted)
@@ -328,9 +323,10 @@ def test_no_cluster_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_two_sweeps_share_a_folder(tmp_path: Path) -> None:
     wanted, log, store = cells(30), tmp_path / "log", Store(tmp_path / "out", "1")
-    script = SCRIPT.format(tests=str(HERE), count=30, log=str(log), pause=0.02, out=str(store.folder))
-    both = [subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL) for _ in range(2)]
-    assert [process.wait() for process in both] == [0, 0]
+    both = [start(30, log, 0.02, store.folder) for _ in range(2)]
+    for process in both:
+        process.join()
+    assert [process.exitcode for process in both] == [0, 0]
     assert sorted(starts(log)) == sorted(wanted)
     assert results(store, wanted) == undisturbed(wanted)
 

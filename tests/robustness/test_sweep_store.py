@@ -218,7 +218,8 @@ def test_arrays_that_cannot_be_kept(tmp_path: Path) -> None:
         shared.get({}, lambda: {"settings.json": np.zeros(1)})
 
 
-SPAWN = multiprocessing.get_context("spawn")
+FORKED = multiprocessing.get_context("forkserver")
+FORKED.set_forkserver_preload(["axsim.robustness.sweep", "loky"])  # as the tests of sweeps do: one serves all
 
 
 def want(folder: Path, log: Path) -> None:
@@ -239,7 +240,7 @@ def hold(path: Path, held: Any) -> None:
 
 def test_several_processes_want_the_same_arrays(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    processes = [SPAWN.Process(target=want, args=(tmp_path / "shared", log)) for _ in range(3)]
+    processes = [FORKED.Process(target=want, args=(tmp_path / "shared", log)) for _ in range(3)]
     for process in processes:
         process.start()
     for process in processes:
@@ -249,10 +250,10 @@ def test_several_processes_want_the_same_arrays(tmp_path: Path) -> None:
 
 
 def test_a_killed_owner_frees_its_lock(tmp_path: Path) -> None:
-    held = SPAWN.Event()
+    held = FORKED.Event()
     shared = Shared(tmp_path, "1")
     lock = tmp_path / f"{Cell({'seed': 0}).key('1')}.lock"
-    owner = SPAWN.Process(target=hold, args=(lock, held))
+    owner = FORKED.Process(target=hold, args=(lock, held))
     owner.start()
     assert held.wait(600)
     assert not lock_is_free(lock)

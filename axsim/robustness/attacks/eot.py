@@ -1,6 +1,8 @@
-"""Expectation over transformation, for networks that answer at random."""
+"""Expectation over transformation, for networks that answer at random or are not known for certain."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -38,3 +40,32 @@ class EOT(nn.Module):  # type: ignore[misc]
 
     def forward(self, images: Tensor) -> Tensor:
         return torch.stack([self.network(images) for _ in range(self.samples)]).mean(0)
+
+
+class MeanOf(nn.Module):  # type: ignore[misc]
+    """The mean of several networks' logits: the expectation over which of them is there.
+
+    For an attacker who does not know which of some circuits a network has; what it made is judged on the one
+    that is there.
+
+    Args:
+        networks: for the same images and classes. Each counts as a query.
+
+    Raises:
+        ValueError: no network.
+
+    >>> import torch
+    >>> double = torch.nn.Linear(1, 1, bias=False)
+    >>> _ = double.weight.data.fill_(2.0)
+    >>> MeanOf([torch.nn.Identity(), double])(torch.ones(1, 1)).tolist()
+    [[1.5]]
+    """
+
+    def __init__(self, networks: Sequence[nn.Module]) -> None:
+        super().__init__()
+        if not networks:
+            raise ValueError("networks: at least one was expected, none came")
+        self.networks, self.samples = nn.ModuleList(networks), len(networks)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.stack([network(images) for network in self.networks]).mean(0)

@@ -8,7 +8,13 @@ from typing import Any
 from axsim.robustness.cells import Cell
 from axsim.robustness.experiments import Experiment
 from axsim.robustness.kinds import specs
-from axsim.robustness.kinds.common import MODULES, images_of, network_of, rate_of
+from axsim.robustness.kinds.common import (
+    MODULES,
+    images_of,
+    network_of,
+    rate_of,
+    rates,
+)
 from axsim.robustness.kinds.trained import digest
 from axsim.robustness.measures import predictions
 from axsim.robustness.store import Shared
@@ -38,4 +44,5 @@ EXPERIMENT = Experiment(
         "seed": specs.SEED,
     },
     MODULES,
+    results=rates("accuracy", "exact_accuracy", "agreement"),
 )

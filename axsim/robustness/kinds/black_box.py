@@ -23,8 +23,11 @@ from axsim.robustness.kinds.common import (
     examples_of,
     network_of,
     noise_of,
+    noises,
     rate_of,
+    rates,
     spread_of,
+    spreads,
 )
 from axsim.robustness.kinds.trained import build_untrained, dataset, digest
 from axsim.robustness.store import Shared
@@ -113,4 +116,11 @@ EXPERIMENT = Experiment(
     },
     MODULES,
     check,
+    results=(
+        *rates("success", "success_same_label", "success_of_all_right", "substitute_success"),
+        *rates("robust_accuracy", "substitute_accuracy"),
+        *("substitute_queries", "substitute_agreement"),
+        *noises("noise"),
+        *spreads("queries"),
+    ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import math
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from axsim.robustness import attacks, controls, measures
 from axsim.robustness.cells import Cell, canonical
+from axsim.robustness.intervals import Rate
 from axsim.robustness.kinds.specs import table
 from axsim.robustness.kinds.trained import dataset, digest
 from axsim.robustness.kinds.variants import make, parts
@@ -45,7 +46,25 @@ MODULES = (
 )
 """Code that results of every kind depend on."""
 
+RATE = tuple(part.name for part in fields(Rate))
+SPREAD = ("mean", "median", "count", "low", "high")
+NOISE = tuple(part.name for part in fields(measures.Noise))
 EXAMPLES = 2  # images that a cell keeps for the report
+
+
+def rates(*names: str) -> tuple[str, ...]:
+    """Names of shares among the results of a kind, and of their parts."""
+    return tuple(full for name in names for full in (name, *(f"{name}.{part}" for part in RATE)))
+
+
+def spreads(*names: str) -> tuple[str, ...]:
+    """Names of what :func:`spread_of` gives."""
+    return tuple(f"{name}.{part}" for name in names for part in SPREAD)
+
+
+def noises(*names: str) -> tuple[str, ...]:
+    """Names of what :func:`noise_of` gives."""
+    return spreads(*(f"{name}.{measure}" for name in names for measure in NOISE))
 
 
 def images_of(cell: Cell, *, balanced: bool = False) -> tuple[Tensor, Tensor]:

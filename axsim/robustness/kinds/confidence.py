@@ -8,7 +8,15 @@ from typing import Any
 from axsim.robustness.cells import Cell
 from axsim.robustness.experiments import Experiment, Setting, number
 from axsim.robustness.kinds import specs
-from axsim.robustness.kinds.common import MODULES, images_of, network_of, rate_of, spread_of
+from axsim.robustness.kinds.common import (
+    MODULES,
+    images_of,
+    network_of,
+    rate_of,
+    rates,
+    spread_of,
+    spreads,
+)
 from axsim.robustness.measures import confidence, logits, relative_confidence
 from axsim.robustness.store import Shared
 
@@ -54,4 +62,5 @@ EXPERIMENT = Experiment(
     },
     MODULES,
     check,
+    results=(*rates("above", "accuracy"), *spreads("margin"), "logits_scale"),
 )

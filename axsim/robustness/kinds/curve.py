@@ -19,6 +19,7 @@ from axsim.robustness.kinds.common import (
     images_of,
     network_of,
     rate_of,
+    rates,
 )
 from axsim.robustness.kinds.trained import digest
 from axsim.robustness.kinds.white_box import CONTROLS
@@ -90,4 +91,5 @@ EXPERIMENT = Experiment(
     },
     MODULES,
     check,
+    results=rates("robust_accuracy", "clean_accuracy", "lost", "source_robust_accuracy"),
 )

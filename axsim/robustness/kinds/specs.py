@@ -9,6 +9,7 @@ variant = "exact"                                   # the network itself
 variant = "axfpm"                                   # its products through that multiplier, or a table:
 variant = { name = "L40", layers = "conv", w_coding = "affine" }
 variant = [{ name = "qusecnets", levels = 4 }, "axfpm"]      # a defence, and multipliers after it
+variant = { name = "mean_of", of = ["L40", "17KS"] } # the mean of what these variants say
 attack = { name = "cw_l2", steps = 100 }            # a name of axsim.robustness.attacks
 """
 
@@ -46,6 +47,9 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
     "median_smoothing": {"size": 2},
 }
 """What :mod:`axsim.defenses` has, by name, with the settings of each."""
+
+MEAN_OF = "mean_of"
+"""A variant by itself: the mean of the logits of the variants ``of``."""
 
 _TRAINING = ("seed", "weights", *RECIPE)
 
@@ -95,6 +99,8 @@ def variant(value: Any) -> Any:
         if not value:
             raise ValueError("[] came, at least one variant was expected")
         made = [_variant(item) for item in value]
+        if len(made) > 1 and any(table(item, "a variant")["name"] == MEAN_OF for item in made):
+            raise ValueError(f"{MEAN_OF} is a variant by itself; what comes before it goes into each of its")
         return made[0] if len(made) == 1 else made
     return _variant(value)
 
@@ -104,6 +110,11 @@ def _variant(value: Any) -> Any:
     name = entry["name"]
     if name == "exact":
         _known(entry, ())
+    elif name == MEAN_OF:
+        _known(entry, ("of",))
+        if not isinstance(entry.get("of"), list) or not entry["of"]:
+            raise ValueError(f"of: {entry.get('of')!r} came, a list of variants was expected")
+        entry["of"] = [variant(item) for item in entry["of"]]
     elif name in DEFENCES:
         _known(entry, DEFENCES[name])
         for key in ("levels", "bits", "size", "epochs"):
@@ -118,7 +129,7 @@ def _multiplier(entry: Mapping[str, Any]) -> None:
     try:
         found = multipliers.get(entry["name"])
     except ValueError as problem:
-        raise ValueError(f"{problem} (defences are {', '.join(DEFENCES)})") from None
+        raise ValueError(f"{problem} (defences are {', '.join(DEFENCES)}; see also {MEAN_OF})") from None
     coded = isinstance(found, multipliers.Multiplier)
     _known(entry, ("layers", *CODING) if coded else ("layers",))
     if (layers := entry.get("layers", "all")) not in LAYERS:

@@ -17,8 +17,11 @@ from axsim.robustness.kinds.common import (
     examples_of,
     network_of,
     noise_of,
+    noises,
     rate_of,
+    rates,
     spread_of,
+    spreads,
 )
 from axsim.robustness.kinds.trained import digest
 from axsim.robustness.measures import predictions
@@ -84,4 +87,10 @@ EXPERIMENT = Experiment(
     },
     MODULES,
     check,
+    results=(
+        *rates("success", "success_same_label", "success_of_all_right", "source_success"),
+        *rates("robust_accuracy", "source_robust_accuracy", "clean_accuracy", "source_clean_accuracy"),
+        *noises("noise"),
+        *spreads("queries"),
+    ),
 )

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from axsim import datasets, defenses
 from axsim.nn import Quantization, approximate
-from axsim.robustness.kinds.specs import CODING, DEFENCES, table
+from axsim.robustness.attacks import MeanOf
+from axsim.robustness.kinds.specs import CODING, DEFENCES, MEAN_OF, table
 from axsim.robustness.kinds.trained import load
 
 CALIBRATION = 512
@@ -37,6 +38,8 @@ def make(network: Any, variant: Any, data: datasets.Dataset, seed: int, gradient
         gradient: the rule that approximate layers go backwards by.
     """
     todo = parts(variant)
+    if todo and todo[0]["name"] == MEAN_OF:
+        return MeanOf([make(network, one, data, seed, gradient) for one in todo[0]["of"]]).eval()
     learned = [part for part in todo if _is_trained(part)]
 
     def change(untrained: nn.Module) -> nn.Module:

@@ -20,8 +20,11 @@ from axsim.robustness.kinds.common import (
     images_of,
     network_of,
     noise_of,
+    noises,
     rate_of,
+    rates,
     spread_of,
+    spreads,
 )
 from axsim.robustness.kinds.trained import digest
 from axsim.robustness.kinds.variants import parts
@@ -102,6 +105,14 @@ def _beside(crafted: Crafted, on_exact: Crafted, both: Tensor) -> dict[str, Any]
     }
 
 
+def _besides(*names: str) -> tuple[str, ...]:
+    """Names of what :func:`_beside` gives."""
+    spread = ("l2", "exact_l2", "l2_difference", "psnr_loss")
+    return tuple(
+        n for name in names for n in (*spreads(*(f"{name}.{s}" for s in spread)), f"{name}.mse_ratio")
+    )
+
+
 def check(cell: Cell) -> None:
     """Settings that do not go together."""
     specs.needs_budget(cell["attack"], cell["budget"])
@@ -124,4 +135,12 @@ EXPERIMENT = Experiment(
     },
     MODULES,
     check,
+    results=(
+        *rates("success", "robust_accuracy", "clean_accuracy"),
+        *rates("exact_success", "exact_robust_accuracy", "transfer_success"),
+        *noises("noise", "exact_noise"),
+        *spreads("queries"),
+        "logits_gain",
+        *_besides("beside_exact", "at_boundary"),
+    ),
 )

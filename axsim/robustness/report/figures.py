@@ -97,7 +97,7 @@ def look_up(results: Mapping[str, Any], name: str, title: str) -> Any:
     value: Any = results
     for part in name.split("."):
         if not isinstance(value, Mapping) or part not in value:
-            known = sorted(_paths(results))
+            known = sorted(number_names(results))
             raise ValueError(f"{title}: {name!r} is not in the results: {near(name, known)}")
         value = value[part]
     if value is not None and _number(value) is None and not _missing(value):
@@ -105,12 +105,13 @@ def look_up(results: Mapping[str, Any], name: str, title: str) -> Any:
     return value
 
 
-def _paths(results: Mapping[str, Any], before: str = "") -> Iterator[str]:
+def number_names(results: Mapping[str, Any], before: str = "") -> Iterator[str]:
+    """Dotted names of all numbers and shares in kept results."""
     for name, value in results.items():
         if _number(value) is not None:
             yield f"{before}{name}"
         elif isinstance(value, Mapping):
-            yield from _paths(value, f"{before}{name}.")
+            yield from number_names(value, f"{before}{name}.")
 
 
 def _missing(value: Any) -> bool:

@@ -146,11 +146,13 @@ def read_layout(
     settings: Sequence[str],
     labels: Mapping[str, Mapping[str, str]],
     everywhere: Sequence[str] = (),
+    results: Sequence[str] = (),
 ) -> Layout:
     """The layout that the table ``[report]`` of a file in ``folder`` declares.
 
     ``settings`` are those of its kind; ``everywhere`` those of any kind, as a ``published.json`` beside files
-    of several kinds may have them in figures that this file does not show.
+    of several kinds may have them in figures that this file does not show. ``results`` are the numbers that
+    the kind's results have; without any, names of values are not looked at.
 
     Raises ``PlaceError`` for what it does not know, with near names.
     """
@@ -171,6 +173,12 @@ def read_layout(
         for name in found:
             _known(name, settings, f"{place}.{key}")
         return tuple(found)
+
+    def result(table: Mapping[str, Any], key: str, place: str) -> str:
+        name: str = take(table, key, ..., str, place)
+        if results:
+            _known(name, results, f"{place}.{key}")
+        return name
 
     def common(table: Mapping[str, Any], place: str) -> dict[str, Any]:
         where = only(table.get("where", {}), settings, f"{place}.where")
@@ -195,12 +203,12 @@ def read_layout(
     tables, curves = [], []
     for place, table in _listed(content, "tables", (*shared, "rows", "columns", "value")):
         rows, columns = names(table, "rows", place, 1), names(table, "columns", place, 0)
-        value = take(table, "value", ..., str, place)
+        value = result(table, "value", place)
         tables.append(TableSpec(rows=rows, columns=columns, value=value, **common(table, place)))
     for place, table in _listed(content, "curves", (*shared, "x", "y", "lines", "panels")):
         (x,) = names(table, "x", place, 1)
         lines, panels = names(table, "lines", place, 0), names(table, "panels", place, 0)
-        y = take(table, "y", ..., str, place)
+        y = result(table, "y", place)
         curves.append(CurveSpec(x=x, y=y, lines=lines, panels=panels, **common(table, place)))
     return Layout(tuple(tables), tuple(curves), source, labels)
 
