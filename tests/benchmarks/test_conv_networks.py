@@ -17,6 +17,7 @@ TINY = (Layer("conv1", 1, 2, 6, 3), Layer("fc", 32, 3))
 
 @pytest.fixture(autouse=True, params=[False, True], ids=["without torch", "with torch"])
 def torch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    monkeypatch.setattr(timing, "REST", 0)
     monkeypatch.setattr(timing, "BLOCK", 1e-5)
     monkeypatch.setattr(conv, "get_num_threads", lambda: 2)
     monkeypatch.setattr(network_layers, "get_num_threads", lambda: 2)
