@@ -187,8 +187,8 @@ def run(seed: int, own: dict[str, Any], isas: list[str]) -> tuple[str, bool]:
 
 
 def main(
-    cases: Annotated[int, typer.Option(min=1)] = 1000,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    cases: Annotated[int, typer.Option(min=1, help="How many.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first case; the next has the next one.")] = 0,
 ) -> None:
     """Compare engines with the reference on random calls."""
     own, isas, counts, wrong = multipliers(), runnable_isas() or [""], Counter[str](), []
