@@ -73,7 +73,9 @@ inline const std::int32_t *Columns::entries<std::int32_t>() const {
 // Before the 16-bit entries of all columns lie their bytes once more, for kernels that look bytes up, the first
 // column's last: for each column the 256 low ones, then the 256 high ones. They begin at a multiple of 64 bytes.
 AXSIM_INLINE const std::uint8_t *byte_planes(const std::uint16_t *entries, std::size_t column) {
-    return reinterpret_cast<const std::uint8_t *>(entries - (column + 1) * kSide);
+    // Not entries - (column + 1) * kSide, of which GCC makes a subtraction for every load.
+    return reinterpret_cast<const std::uint8_t *>(entries + static_cast<std::ptrdiff_t>(~column) *
+                                                                static_cast<std::ptrdiff_t>(kSide));
 }
 
 class Table {
