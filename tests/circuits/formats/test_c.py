@@ -401,6 +401,20 @@ def test_refusals_name_the_place(
     assert str(refused.value).startswith(f"mine.c:{line}:{column}: ")
 
 
+def test_a_chain_of_conditions_is_no_depth(tmp_path: Path) -> None:
+    """A table by hand: a row is not within the row before it."""
+    rows = "".join(f"if (a == {k}) r = {(k * 37) & 255} * b; else " for k in range(256))
+    text = f"uint16_t f(uint8_t a, uint8_t b) {{ int r; {rows}r = 0; return r; }}"
+    netlist = c.read(text)
+    a, b = np.meshgrid(np.arange(256), np.arange(256), indexing="ij")
+    assert np.array_equal(netlist.exhaustive(), (a * 37 & 255) * b)
+    early = "".join(f"if (a == {k}) return {k + 1}; else " for k in range(200)) + "if (b) return 7; return 8;"
+    text = f"#include <stdint.h>\nuint16_t g(uint8_t a, uint8_t b) {{ {early} }}"
+    expected = np.where(a < 200, a + 1, np.where(b > 0, 7, 8))
+    assert np.array_equal(c.read(text).exhaustive(), expected)
+    assert np.array_equal(Compiled(text, tmp_path, {"g": ("uint8_t", "uint8_t")})("g", a, b), expected)
+
+
 def test_depth_and_size_are_bounded() -> None:
     deep = "int f(uint8_t a, uint8_t b) { return %s; }"
     assert c.read(deep % ("a" + " + b" * 100)).out_bits >= 16
@@ -413,7 +427,7 @@ def test_depth_and_size_are_bounded() -> None:
         with pytest.raises(NetlistFileError, match="within each other"):
             c.read(deep % inner)
     blocks = "int f(uint8_t a, uint8_t b) { %s return a; %s }"
-    for opening in ("{", "if (a) ", "if (a) ; else "):
+    for opening in ("{", "if (a) ", "if (a) ; else for (;;) "):
         with pytest.raises(NetlistFileError, match="within each other"):
             c.read(blocks % (opening * 10_000, "}" * 10_000 if opening == "{" else ""))
     with pytest.raises(NetlistFileError, match="expected at most"):
