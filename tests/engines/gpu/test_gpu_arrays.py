@@ -133,7 +133,7 @@ class Pool:
 
 
 @pytest.fixture
-def capturing(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, list[Any]]]:
+def capturing(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, list[Any]]:
     """A stand-in for CuPy whose stream is captured, and the memory that its allocator has given."""
     given: list[Any] = []
     current: list[Any] = []
@@ -158,7 +158,7 @@ def capturing(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, list[Any]]
     monkeypatch.setitem(sys.modules, "cupy", cupy)
     monkeypatch.setattr(arrays, "current", lambda: SimpleNamespace(capturing=lambda: True))
     monkeypatch.setattr(arrays, "_kept", [])
-    yield cupy, given
+    return cupy, given
 
 
 def test_a_captured_call_uses_its_memory_again_and_nobody_else_ever(capturing: Any) -> None:
