@@ -24,8 +24,9 @@ _BUFFER_BYTES = 1 << 15  # the interleaved entries of a term
 _STATIC_BYTES = 1 << 10
 # Of lanes in a tile of gather_columns.cu: the fewer, the more rows it has, and the less is read to fill.
 _GROUPS = (8, 4)
-# Rows of a thread there; there are fewer registers where windows or global memory are addressed.
-_RUNS, _RUNS_WITH_ADDRESSES = (8, 16, 22), (8, 20)
+# Rows of a thread there; there are fewer registers where windows or global memory are addressed, or both and
+# a buffer is filled in two turns (eight groups).
+_RUNS, _RUNS_WITH_ADDRESSES, _RUNS_WITH_MORE = (8, 16, 22), (8, 20), (8, 16)
 _TABLE_RUN = 4
 
 # A multiprocessor reads so many bytes from the second-level cache in a cycle while all of them do; by compute
@@ -36,7 +37,10 @@ _L2_BYTES = {
 _OUT_BYTES = 12.0  # ... and writes
 _ATOMICS = 4.0  # additions to outputs in a cycle: half a sector of eight
 _CLEAR_CYCLES = 4000.0  # a launch that clears the outputs before, and what writing them takes beside it
-_TERM_CYCLES = 60.0  # a barrier, and what is not hidden behind it
+# Of a term, in which shared memory idles around barriers: by a model that runs the machine code
+# (tools/gpu_idle.py); more where the table is read from further away, or windows are; and as often again, or
+# almost, where a buffer is filled and looked up in by turns.
+_IDLE_CYCLES, _IDLE_FOR_TABLE, _IDLE_FOR_WINDOWS, _IDLE_BY_TURNS = 90.0, 90.0, 160.0, 1.6
 _SHARED_LOOKUPS = 9.0  # one by one, at random, in shared memory
 _CACHED_LOOKUPS = 4.0  # ... in the first-level cache
 _SPLIT_MARGIN = 1.03  # a split must promise so much: that additions meet at the same place costs time too
@@ -154,7 +158,10 @@ def _columns(device: Device, work: Sums, stream_left: bool) -> Iterator[Variant]
     for table_shared, groups in product((True, False) if work.entry_bytes == 2 else (False,), _GROUPS):
         lanes = groups * 16 // work.entry_bytes
         # As many rows as registers allow; fewer where tiles of so many cover the work badly.
-        for run in _RUNS if table_shared and not streams_windows else _RUNS_WITH_ADDRESSES:
+        runs = _RUNS if table_shared and not streams_windows else _RUNS_WITH_ADDRESSES
+        if streams_windows and not table_shared and groups == 8:
+            runs = _RUNS_WITH_MORE
+        for run in runs:
             rows = THREADS // groups * run
             for buffers in (2, 1):
                 staged = (buffers + 1) * (THREADS // groups * -(-run // 4) * 4 + lanes)
@@ -168,7 +175,10 @@ def _columns(device: Device, work: Sums, stream_left: bool) -> Iterator[Variant]
                 look_up = rows * groups / 8 + THREADS / 32 * (-(-run // 4) + 3) + stores
                 read = 0.0 if table_shared else filled / _l2_bytes(device)
                 term = max(look_up, read) if buffers == 2 else look_up + read
-                term += _TERM_CYCLES * (3 - buffers)
+                idle = (
+                    _IDLE_CYCLES + _IDLE_FOR_TABLE * (not table_shared) + _IDLE_FOR_WINDOWS * streams_windows
+                )
+                term += idle if buffers == 2 else idle * _IDLE_BY_TURNS
                 for splits, piece, tiles, cycles in _splits(
                     device, work, stream_left, rows, lanes, term, table_shared, work.safe_depth
                 ):

@@ -16,19 +16,19 @@
 // What bounds it: the bandwidth of shared memory, 128 bytes a cycle. As many sums as registers hold are 45,056 for
 // ROWS = 22, whatever the tile's shape; its fill costs 4 cycles a lane to read the table, and 256 to write all copies.
 // So the tile is tall: with four groups it is of 1,408 x 32, and a term takes 704 cycles for entries, 48 for the
-// stream's bytes, 128 + 256 to fill the buffer and 32 for operands: 1,168 cycles for 45,056 look-ups, 38.6 a cycle. With
-// eight groups and no copies (704 x 64) it would be 35.0, and 36.4 with 24 rows. (Two groups would come to 40.8, in
-// tiles of 2,816 rows, which few outputs fill.) That is 8.9e12/s on 132 multiprocessors at 1.755 GHz, less what a
-// barrier a term costs: an estimate, not a measurement. Shared memory would give 64 a cycle if nothing had to be filled.
-// Issue is no limit: of 1,168 cycles NVRTC's code for sm_90 takes 694 (tools/gpu_counts.py). To that end places are
-// offsets from one base, bytes are taken from words by a permutation, and a term too much may be fetched and staged:
-// under a condition, compilers would move the loads down to where it is asked again.
+// stream's bytes, 128 + 256 to fill the buffer and 48 for operands: 1,184 cycles for 45,056 look-ups, 38.1 a cycle. With
+// eight groups and no copies (704 x 64) it would be 34.8. (Two groups would come to 40.8, in tiles of 2,816 rows, which
+// few outputs fill.) That is 8.8e12/s on 132 multiprocessors at 1.755 GHz, less what a barrier a term costs (90 cycles
+// by a model, tools/gpu_idle.py): an estimate, not a measurement. Shared memory would give 64 a cycle if nothing had to
+// be filled. Issue is no limit: of 1,184 cycles NVRTC's code for sm_90 takes 694 (tools/gpu_counts.py). To that end
+// places are offsets from one base, bytes are taken from words by a permutation, and a term too much may be fetched and
+// staged: under a condition, compilers would move the loads down to where it is asked again.
 // With the table in the second-level cache (TABLE_SHARED 0) a fill reads half as much with four groups: 16 KiB from
 // there or from the first level, 1,260 cycles at an Ada's 13 bytes a cycle, where eight groups would take 2,520.
 //
 // Registers: 8 sums a row, up to 176 of 255: 24 rows would leave some in memory. Where windows are addressed on the
-// fly or the table is read from global memory there is room for 20 rows. Shared memory: BUFFERS * 32 KiB, BUFFERS + 1
-// slots of a term's operands, 1 KiB, and the table's 128 KiB (TABLE_SHARED).
+// fly or the table is read from global memory there is room for 20 rows; where both are, with eight groups, for 16.
+// Shared memory: BUFFERS * 32 KiB, BUFFERS + 1 slots of a term's operands, 1 KiB, the table's 128 KiB (TABLE_SHARED).
 //
 // Compile-time choices beside those of gather.cuh: ROWS (8, 16, 20, 22), GROUPS (4, 8), BUFFERS (1, 2),
 // TABLE_SHARED (0, 1).
