@@ -149,12 +149,12 @@ __device__ __forceinline__ void fill(const uint2* table, const uint8* operands, 
 }
 #undef AXSIM_READ
 
-// Adds one term to all sums of a thread; `staged` are its rows' bytes, `first` the first four of them.
-__device__ __forceinline__ void look_up(const uint8* buffers, uint32 own, const uint32* staged, uint32 first, Sums& sums)
+// Adds one term to all sums of a thread; `staged` are its rows' bytes, `first` the first eight of them.
+__device__ __forceinline__ void look_up(const uint8* buffers, uint32 own, const uint32* staged, uint2 first, Sums& sums)
 {
 #pragma unroll
     for (int row = 0; row < ROWS; row += 4) {
-        const uint32 bytes = row ? staged[row / 4] : first;
+        const uint32 bytes = row > 4 ? staged[row / 4] : row ? first.y : first.x;
 #pragma unroll
         for (int i = 0; i < 4 && row + i < ROWS; ++i) {
             const uint32 operand = byte_of(bytes, i);
@@ -363,13 +363,14 @@ extern "C" __global__ void __launch_bounds__(kThreads, 1)
         incoming.fetch(tile.terms > 2);
         incoming.stage(slots + kSlot);
         __syncthreads();
-        uint32 first = *rows_of, buffer = 0, slot = 0;
+        uint2 first = make_uint2(rows_of[0], rows_of[1]);
+        uint32 buffer = 0, slot = 0;
         for (int left = tile.terms; left > 0; --left) {
             const uint32 other = kBuffer - buffer, next = slot < 2 * kSlot ? slot + kSlot : 0;
             if (left > 1 && early) fill(source, slots + slot + kPlaces, buffers, own + other);
             incoming.fetch(left > 3);
             look_up(buffers, own + buffer, rows_of + slot / 4, first, sums);
-            first = rows_of[next / 4];
+            first = make_uint2(rows_of[next / 4], rows_of[next / 4 + 1]);
             incoming.stage(slots + (next < 2 * kSlot ? next + kSlot : 0));
             if (left > 1 && !early) fill(source, slots + slot + kPlaces, buffers, own + other);
             __syncthreads();
@@ -381,7 +382,8 @@ extern "C" __global__ void __launch_bounds__(kThreads, 1)
         for (int left = tile.terms;;) {
             __syncthreads();
             incoming.fetch(left > 2);
-            look_up(buffers, own, rows_of + slot / 4, rows_of[slot / 4], sums);
+            const uint32* const staged = rows_of + slot / 4;
+            look_up(buffers, own, staged, make_uint2(staged[0], staged[1]), sums);
             __syncthreads();
             if (--left <= 0) break;
             const uint32 next = kSlot - slot;
