@@ -12,6 +12,7 @@ import io
 import json
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from torch import nn
 
 from axsim.errors import WeightsError
 from axsim.files import cache_directory, read_regular, replace_file
-from axsim.models.names import get
+from axsim.models.names import get, list_models
 
 SHIPPED = Path(__file__).with_name("trained")
 
@@ -166,12 +167,23 @@ def _find(model: str, dataset: str, folder: str | Path | None) -> Path:
     for place in places:
         if (place / name).is_file():
             return place / name
-    there = ", ".join(f"{m} on {d}" for m, d in list_trained(folder)) or "none"
+    trained = {f"{m} on {d}": (m, d) for m, d in list_trained(folder)}
+    near = _near(model, dataset, list(trained.values()))
+    known = model in list_models() and not near
+    makes = f"; `python tools/train.py {model} {dataset}` makes them" if known else ""
     raise WeightsError(
-        f"there are no trained weights of {model} on {dataset}: {name} is not in "
-        f"{' or '.join(map(str, places))} "
-        f"(found: {there}); `python tools/train.py {model} {dataset}` makes them"
+        f"there are no trained weights of {model} on {dataset}"
+        f"{': did you mean ' + ' or '.join(f'{m!r}, {d!r}' for m, d in near) + '?' if near else ':'} "
+        f"{name} is not in {' or '.join(map(str, places))} (found: {', '.join(trained) or 'none'}){makes}"
     )
+
+
+def _near(model: str, dataset: str, trained: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The pairs of names that are nearly those, in either order."""
+    joined = {f"{m} {d}".lower(): (m, d) for m, d in trained}
+    both = f"{model} {dataset}".lower(), f"{dataset} {model}".lower()
+    found = [joined[close] for text in both for close in get_close_matches(text, joined, n=2, cutoff=0.85)]
+    return list(dict.fromkeys(found))
 
 
 def _read_record(path: Path) -> dict[str, Any]:

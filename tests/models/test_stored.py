@@ -121,6 +121,22 @@ def test_missing_weights_say_what_there_is_and_how_to_make_them(tmp_path: Path, 
 
 
 @pytest.mark.parametrize(
+    "pair", [("resnet20", "digit"), ("lenet", "mnist"), ("mnist", "lenet5"), ("lenet5", "MNIST")]
+)
+def test_names_nearly_those_of_weights(pair: tuple[str, str]) -> None:
+    with pytest.raises(
+        WeightsError, match=r"did you mean ('resnet20', 'digits'|'lenet5', 'mnist')"
+    ) as caught:
+        load(*pair)
+    assert "makes them" not in str(caught.value)
+
+
+def test_what_no_network_is_called_cannot_be_trained(folder: Path) -> None:
+    with pytest.raises(WeightsError, match=r"\(found: ffnn on mine\)$"):
+        load("no_such", "mine", folder)
+
+
+@pytest.mark.parametrize(
     ("name", "damage", "message"),
     [
         ("ffnn-mine.safetensors", lambda data: data[:-1], "SHA-256"),
