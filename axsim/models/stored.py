@@ -86,7 +86,15 @@ def list_trained(folder: str | Path | None = None) -> list[tuple[str, str]]:
     return sorted((model, dataset) for model, dataset in found)
 
 
-def save(network: nn.Module, folder: str | Path, model: str, dataset: str, made: Mapping[str, Any]) -> Path:
+def save(
+    network: nn.Module,
+    folder: str | Path,
+    model: str,
+    dataset: str,
+    made: Mapping[str, Any],
+    *,
+    half: bool = False,
+) -> Path:
     """Write weights and their record, so that :func:`load` finds them in ``folder``; return the weights'
     path.
 
@@ -95,9 +103,11 @@ def save(network: nn.Module, folder: str | Path, model: str, dataset: str, made:
         folder: made if need be.
         model, dataset: names of both; letters, digits, ``_`` and ``.``.
         made: the record, without the weights' SHA-256; ``made["options"]`` are those of :func:`get`.
+        half: write float16, half as much; weights come back as float32, rounded as by :func:`halved`.
 
     Raises:
-        ValueError: a name with other characters, or a record that JSON cannot hold.
+        ValueError: a name with other characters, a record that JSON cannot hold, or numbers that float16 does
+            not.
         OSError: the folder cannot be written.
 
     >>> import tempfile
@@ -110,12 +120,36 @@ def save(network: nn.Module, folder: str | Path, model: str, dataset: str, made:
 
     path = Path(folder) / _file_name(model, dataset)
     state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    if half:
+        state = _as_half(state)
     data = to_bytes(state)
     content = {"model": model, **made, "sha256": hashlib.sha256(data).hexdigest()}
     text = json.dumps(content, indent=2, allow_nan=False) + "\n"
     replace_file(path, data)
     replace_file(path.with_suffix(".json"), text.encode())
     return path
+
+
+def halved(network: nn.Module) -> nn.Module:
+    """Round a network's weights, in place, to numbers that float16 has, and return it.
+
+    Raises:
+        ValueError: float16 has none near one of them.
+
+    >>> network = nn.Linear(1, 1)
+    >>> _ = nn.init.constant_(network.weight, 1.0001)
+    >>> halved(network).weight.item(), network.weight.dtype
+    (1.0, torch.float32)
+    """
+    network.load_state_dict(_as_half(network.state_dict()))
+    return network
+
+
+def _as_half(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    rounded = {name: v.half() if v.is_floating_point() else v for name, v in state.items()}
+    if large := [name for name, v in rounded.items() if not torch.isfinite(v).all()]:
+        raise ValueError(f"{large[0]} holds numbers beyond those of float16 (65504)")
+    return rounded
 
 
 def load_npz(network: nn.Module, path: str | Path) -> nn.Module:
