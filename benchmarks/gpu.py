@@ -85,9 +85,12 @@ class Run:
     def all(self, todo: Sequence[Case], seconds: float) -> None:
         """Time cases until the seconds are over."""
         sizes = self.sizes
-        self.rates = rates(self.gpu, sizes.plain, sizes.steps, sizes.copied, sizes.blocks)
+        self.rates, problems = rates(self.gpu, sizes.plain, sizes.steps, sizes.copied, sizes.blocks)
+        self.failed |= {f"rate of {name}": problem for name, problem in problems.items()}
         for name, rate in asdict(self.rates).items():
-            print(f"measured {name}: {rate:.4g}/s", flush=True)
+            told = f"measured {name}: {rate:.4g}/s" if rate else f"FAILED rate of {name}: {problems[name]}"
+            print(told, flush=True)
+        self.write()
         for i, case in enumerate(todo):
             if self.elapsed > seconds:
                 self.left_out = [left.name for left in todo[i:]]

@@ -107,7 +107,7 @@ class Work:
     calls: dict[str, Call]
     products: int
     check: Callable[[], None]
-    limits: dict[str, Limit] = field(default_factory=dict)
+    limits: dict[str, Limit | None] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     not_captured: dict[str, str] = field(default_factory=dict)
 
@@ -206,7 +206,7 @@ def integer_product(name: str, n: int, gpu: Gpu, rates: Rates) -> Work:
                 gpu.poison(4 * n * n)
                 _compare(gpu, call(engine, i)[gpu.xp.asarray(rows)], expected, f"{name}, {engine}")
 
-    limits = {"gather": look_ups(gpu, folded)}
+    limits: dict[str, Limit | None] = {"gather": look_ups(gpu, folded)}
     if form is not None:
         limits["factored"] = _factored_limit(rates, form, plan)
     return Work(
@@ -267,7 +267,9 @@ def convolution(layer: Layer, batch: int, count: int, gpu: Gpu, rates: Rates) ->
             _compare(gpu, found, expected, f"{layer}, {name}, {engine}")
 
     folded, form = _table(evoapprox()["mul8u_JQQ"], U8, I8)
-    limits = {"mul8u_L40 gather": look_ups(gpu, _table(evoapprox()["mul8u_L40"], U8, I8)[0])}
+    limits: dict[str, Limit | None] = {
+        "mul8u_L40 gather": look_ups(gpu, _table(evoapprox()["mul8u_L40"], U8, I8)[0])
+    }
     limits["mul8u_JQQ auto"] = (
         look_ups(gpu, folded) if plan.choice == "gather" else _factored_limit(rates, form, plan)
     )
@@ -415,7 +417,7 @@ def _sums(gpu: Gpu, mult: Multiplier, a: Any, b: Any) -> Any:
     return table_sums(gpu.xp, gpu.xp.asarray(_table(mult, U8, U8)[0].values), a, b)
 
 
-def _factored_limit(rates: Rates, form: Any, plan: Any) -> Limit:
+def _factored_limit(rates: Rates, form: Any, plan: Any) -> Limit | None:
     """For the compute_type that engine "factored" takes: the faster by prediction."""
     seconds = {c.engine: c.seconds for c in plan.candidates if c.seconds is not None and c.engine != "gather"}
     compute_type = min(seconds, key=seconds.__getitem__).removeprefix("factored ")

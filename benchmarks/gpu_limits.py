@@ -12,7 +12,7 @@ from axsim.engines.gpu.floats.rules import NEAREST, is_wide, kind
 from axsim.engines.gpu.gather.tables import entries
 from axsim.multipliers import FloatMultiplier
 from axsim.multipliers.significand import Segmented
-from benchmarks.gpu_clock import LIMITS, Gpu, measure
+from benchmarks.gpu_clock import LIMITS, Call, Gpu, measure
 
 BANK_BYTES = 128  # of shared memory in a cycle of a multiprocessor
 _THREADS = 256
@@ -36,17 +36,17 @@ class Limit:
 @dataclass(frozen=True)
 class Rates:
     """Measured: exact multiply-adds of int8 and of float16, fused multiply-adds of float64, bytes from shared
-    memory and of copies (read and written), each a second."""
+    memory and of copies (read and written), each a second; None where that failed."""
 
-    int8: float
-    float16: float
-    float64: float
-    shared_bytes: float
-    copy_bytes: float
+    int8: float | None
+    float16: float | None
+    float64: float | None
+    shared_bytes: float | None
+    copy_bytes: float | None
 
 
-def rates(gpu: Gpu, plain: int, steps: int, copied: int, blocks: int) -> Rates:
-    """Measure them.
+def rates(gpu: Gpu, plain: int, steps: int, copied: int, blocks: int) -> tuple[Rates, dict[str, str]]:
+    """Measure them; beside them, by name, why some could not be measured.
 
     Args:
         gpu: where.
@@ -71,15 +71,25 @@ def rates(gpu: Gpu, plain: int, steps: int, copied: int, blocks: int) -> Rates:
     def copy() -> None:
         target[...] = source
 
-    work = {
+    work: dict[str, tuple[Call, int]] = {
         "int8": (lambda i: runtime.int8_products(left, right, sums), n**3),
         "float16": (lambda i: runtime.half_products(*halves), n**3),
         "float64": (lambda i: launch("double_rate", doubles), threads * 8 * steps),
         "shared_bytes": (lambda i: launch("shared_rate", vectors), threads * 8 * steps * 16),
         "copy_bytes": (lambda i: copy(), 2 * copied),
     }
-    times = measure(gpu, {name: call for name, (call, _) in work.items()}, rounds=9, seconds=3)
-    return Rates(**{name: count / times[name].median for name, (_, count) in work.items()})
+    failed: dict[str, str] = {}
+    for name, (call, _) in work.items():
+        try:
+            call(0)
+            xp.asnumpy(sums[:1])  # what fails on the GPU is told now
+        except Exception as problem:  # one library that fails costs no other figure
+            failed[name] = f"{type(problem).__name__}: {problem}"
+    times = measure(gpu, {n: call for n, (call, _) in work.items() if n not in failed}, rounds=9, seconds=3)
+    found = {
+        name: None if name in failed else count / times[name].median for name, (_, count) in work.items()
+    }
+    return Rates(**found), failed
 
 
 def look_ups(gpu: Gpu, table: FoldedTable) -> Limit:
@@ -87,9 +97,11 @@ def look_ups(gpu: Gpu, table: FoldedTable) -> Limit:
     return _banks(gpu, entries(table).entry_bytes, 1)
 
 
-def exact_products(rates: Rates, compute_type: str, count: int) -> Limit:
+def exact_products(rates: Rates, compute_type: str, count: int) -> Limit | None:
     """``count`` exact products on tensor cores for one of the table's."""
-    rate: float = getattr(rates, compute_type)
+    rate: float | None = getattr(rates, compute_type)
+    if rate is None:
+        return None
     return Limit(
         f"{compute_type} tensor cores",
         rate / count,
@@ -97,11 +109,13 @@ def exact_products(rates: Rates, compute_type: str, count: int) -> Limit:
     )
 
 
-def float_products(gpu: Gpu, rates: Rates, multiplier: FloatMultiplier) -> Limit:
+def float_products(gpu: Gpu, rates: Rates, multiplier: FloatMultiplier) -> Limit | None:
     """float64 instructions of a masked form (``float_forms.cu``), or look-ups of segments."""
     significand = multiplier.significand
     if isinstance(significand, Segmented):
         return _banks(gpu, 8 if is_wide(significand) else 4, significand.segments)
+    if rates.float64 is None:
+        return None
     count = len(significand.terms) + (3 if kind(multiplier) == NEAREST else 1)  # type: ignore[attr-defined]
     return Limit(
         "float64 rate",

@@ -5,13 +5,16 @@ from __future__ import annotations
 import platform
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
-from importlib.metadata import distributions
+from importlib.metadata import PackageNotFoundError, distributions
 from typing import Any
 
+import numpy as np
+
 from axsim.engines.gpu.runtime.current import current
-from axsim.engines.gpu.runtime.interface import Device, Runtime
+from axsim.engines.gpu.runtime.interface import Device
 from axsim.engines.isa import NATIVE_IS_BUILT
 from axsim.errors import GpuUnavailableError
 from axsim.results import versions
@@ -37,7 +40,7 @@ def machine() -> dict[str, Any]:
         "gpu": None,
         "system": platform.platform(),
         "native_module": NATIVE_IS_BUILT,
-        "versions": dict(versions()),
+        "versions": source_versions(),
         "nvidia_smi": nvidia_smi(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -49,25 +52,32 @@ def machine() -> dict[str, Any]:
         return {**found, "no_gpu_because": str(problem)}
     found["gpu"] = described(runtime.device)
     if hasattr(runtime.xp, "cuda"):
-        cuda = runtime.xp.cuda
+        calls = runtime.xp.cuda.runtime
         found["versions"] |= {
             "cupy": runtime.xp.__version__,
-            "cuda_runtime": cuda.runtime.runtimeGetVersion(),
-            "cuda_driver": cuda.runtime.driverGetVersion(),
+            "cuda_runtime": told(calls.runtimeGetVersion),
+            "cuda_driver": told(calls.driverGetVersion),
             **packages(),
         }
-        found["gpu"]["float16_products_are_exact"] = exact_half(runtime)
-        free, total = cuda.runtime.memGetInfo()
-        found["gpu"] |= {"memory_bytes": total, "free_bytes": free}
+        found["gpu"]["float16_products_are_exact"] = told(runtime.half_is_exact)
+        found["gpu"]["free_and_total_bytes"] = told(lambda: list(calls.memGetInfo()))
     return found
 
 
-def exact_half(runtime: Runtime) -> bool | str:
-    """Whether float16 products are exact on this GPU, or why that cannot be found out."""
+def source_versions() -> dict[str, str]:
+    """As ``axsim.results.versions``, also where axsim is a source tree that nobody has installed."""
     try:
-        return runtime.half_is_exact()
-    except RuntimeError as problem:
-        return str(problem)
+        return dict(versions())
+    except PackageNotFoundError:
+        return {"axsim": "source tree", "numpy": np.__version__, "python": platform.python_version()}
+
+
+def told(ask: Callable[[], Any]) -> Any:
+    """What a call returns, or why it does not: a machine that fails at this is described all the same."""
+    try:
+        return ask()
+    except Exception as problem:  # whatever it is: this must not end what describes the machine
+        return f"{type(problem).__name__}: {problem}"
 
 
 def packages() -> dict[str, str]:
@@ -88,7 +98,7 @@ def nvidia_smi() -> dict[str, str]:
     command = ("nvidia-smi", f"--query-gpu={','.join(_ASKED)}", "--format=csv,noheader")
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=20)
-    except subprocess.TimeoutExpired:
+    except (subprocess.TimeoutExpired, OSError):
         return {}
     lines = done.stdout.splitlines()
     values = [value.strip() for value in lines[0].split(",")] if lines and not done.returncode else []

@@ -12,6 +12,7 @@ case failed, or did not end.
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -25,6 +26,7 @@ import typer
 from axsim.files import check_folder
 from axsim.results import write_json
 
+FOUND = {"gpu_checks.json": "checks", "gpu.json": "timings"}
 RESERVE = 45  # seconds that the last case and its report may take, beyond the time for cases
 LAST_WORDS = 20  # seconds that a run has to end when it is asked to
 
@@ -33,7 +35,8 @@ Run = Callable[[Sequence[str], float], int | None]
 
 def run(command: Sequence[str], seconds: float) -> int | None:
     """The exit status of a command, or None if it was stopped after so many seconds."""
-    process = subprocess.Popen(command)
+    # What it has printed is there when it is stopped.
+    process = subprocess.Popen(command, env={**os.environ, "PYTHONUNBUFFERED": "1"})
     try:
         return process.wait(timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -57,14 +60,15 @@ def visit(
 ) -> tuple[Path, bool]:
     """Checks and timings; the file of both, and whether all went well."""
     begin = now()
+    for name in FOUND:
+        (out / name).unlink(missing_ok=True)  # what an earlier visit found is not this one's
     python = (sys.executable, "-m")
     checked = run((*python, "pytest", "tests/gpu", "-q", "-p", "no:cacheprovider", "--out", str(out)), checks)
     left = seconds - (now() - begin)
     command = (*python, "benchmarks.gpu", str(out), "--seconds", str(max(0, round(left - RESERVE))))
     timed = run((*command, "--quick") if quick else command, left)
     found: dict[str, Any] = {
-        "checks": _read(out / "gpu_checks.json"),
-        "timings": _read(out / "gpu.json"),
+        **{part: _read(out / name) for name, part in FOUND.items()},
         "ended": {"checks": checked is not None, "timings": timed is not None},
     }
     return write_json(out / f"{name_of(found)}.json", found), checked == timed == 0

@@ -36,6 +36,7 @@ def compare(
         compared_errors,
         compared_published,
         cost_notes,
+        widths_note,
     )
     from axsim.results import print_table
 
@@ -47,6 +48,8 @@ def compare(
     print_table(ERRORS_TITLE, headings, compared_errors(multipliers))
     print_table(COSTS_TITLE, headings, compared_costs(multipliers))
     print("\n".join((*UNIT_GATE_NOTES, *cost_notes(multipliers))))
+    if note := widths_note(multipliers):
+        print(note)
     if printed := compared_published(multipliers):
         print_table(PUBLISHED_TITLE, headings, printed)
     if output is not None:
@@ -74,12 +77,14 @@ def pareto(
     """
     from axsim.multipliers.figures import figure_kind, front
     from axsim.plots import check_ending, pareto_picture, save_figure
+    from axsim.plots.tables import widths_note
     from axsim.results import print_table
 
     kinds = figure_kind(x), figure_kind(y)
     if output is not None:
         check_ending(output)
     known: list[tuple[str, float, float]] = []
+    compared: list[Multiplier] = []
     unknown: dict[str, list[str]] = {}
     for multiplier in _several(names):
         values = [kind.of(multiplier) for kind in kinds]
@@ -87,6 +92,7 @@ def pareto(
         if missing:
             unknown.setdefault(" and ".join(missing), []).append(multiplier.name)
         else:
+            compared.append(multiplier)
             known.append((multiplier.name, float(values[0] or 0), float(values[1] or 0)))
     if not known:
         raise ValueError(f"both {x} and {y} are known of none of these multipliers")
@@ -98,6 +104,8 @@ def pareto(
         ("multiplier", kinds[0].heading, kinds[1].heading),
         [(name, f"{a:.6g}", f"{b:.6g}") for name, a, b in rows],
     )
+    if note := widths_note(compared):
+        print(note)
     for missing_kind, left_out in unknown.items():
         print(f"left out, no {missing_kind} is known: {', '.join(left_out)}")
     if output is not None:

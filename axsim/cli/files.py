@@ -67,7 +67,9 @@ def import_command(
         raise typer.Exit(1)
     if out is None and any(path.is_dir() for path in paths):
         out = Path("library.h5")
-    if out is not None:
+    if out is None:
+        print("no file was written: --out library.h5 keeps what was read")
+    else:
         where, count = f"{out}{made_folder(out)}", len(imported.records)
         write_tables(out, imported.records.values())
         tables = "table" if count == 1 else "tables"

@@ -81,9 +81,8 @@ def info(
         print("\n".join(f"  {sentence}" for sentence in m.reading.sentences()))
     elif m.operand_order:
         print(f"                {m.operand_order}")
-    if not m.is_wide:
-        if m.reading is None:
-            print(f"  fingerprint   {m.table.sha256} (SHA-256 of the table)")
+    if m.reading is None and not m.is_wide:
+        print(f"  fingerprint   {m.table.sha256} (SHA-256 of the table)")
         print(f"  symmetric     {'yes' if m.symmetric else 'no: a and b cannot be exchanged'}")
     if m.block is not None:
         print(f"  tiles         of {m.block.name}, added exactly")

@@ -28,7 +28,7 @@ from axsim.models.lenet5 import LeNet5, LeNet5Average, lenet5_da
 from axsim.models.names import cost, get, list_models
 from axsim.models.recipe import Recipe
 from axsim.models.resnet import ResNet, resnet18, resnet20
-from axsim.models.stored import list_trained, load, load_npz, record, save
+from axsim.models.stored import halved, list_trained, load, load_npz, record, save
 from axsim.models.training import Epoch, accuracy, fingerprint, train
 from axsim.models.vit import ViT
 
@@ -47,6 +47,7 @@ __all__ = [
     "cost",
     "fingerprint",
     "get",
+    "halved",
     "lenet5_da",
     "list_models",
     "list_trained",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from axsim.models.checks import at_least_one
+from axsim.models.checks import at_least_one, numbers
 
 
 class LeNet5(nn.Module):
@@ -57,7 +59,7 @@ class LeNet5(nn.Module):
         super().__init__()
         kernel, padding = _geometry(size, kernel, padding)
         side = _side_after(size, kernel, padding)
-        first, second = channels
+        first, second = numbers("channels", channels, 2)
         self.conv1 = nn.Conv2d(in_channels, first, kernel, padding=padding[0])
         self.conv2 = nn.Conv2d(first, second, kernel, padding=padding[1])
         self.linear1 = nn.Linear(second * side * side, hidden)
@@ -136,7 +138,7 @@ class LeNet5Average(nn.Module):
         super().__init__()
         kernel, padding = _geometry(size, kernel, padding)
         side = _side_after(size, kernel, padding)
-        first, second, third = channels
+        first, second, third = numbers("channels", channels, 3)
         self.conv1 = nn.Conv2d(in_channels, first, kernel, padding=padding[0])
         self.conv2 = nn.Conv2d(first, second, kernel, padding=padding[1])
         self.conv3 = nn.Conv2d(second, third, side)
@@ -154,8 +156,8 @@ def _geometry(size: int, kernel: int | None, padding: tuple[int, int] | None) ->
     """The defaults that fit an image of this size."""
     kernel = kernel or (5 if size >= 16 else 3)
     if padding is None:
-        padding = (1, 1) if kernel <= 3 else (2 if size < 32 else 0, 0)
-    return kernel, padding
+        return kernel, (1, 1) if kernel <= 3 else (2 if size < 32 else 0, 0)
+    return kernel, cast(tuple[int, int], numbers("padding", padding, 2))
 
 
 def _side_after(size: int, kernel: int, padding: tuple[int, int]) -> int:

@@ -12,6 +12,7 @@ import io
 import json
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from torch import nn
 
 from axsim.errors import WeightsError
 from axsim.files import cache_directory, read_regular, replace_file
-from axsim.models.names import get
+from axsim.models.names import get, list_models
 
 SHIPPED = Path(__file__).with_name("trained")
 
@@ -85,7 +86,15 @@ def list_trained(folder: str | Path | None = None) -> list[tuple[str, str]]:
     return sorted((model, dataset) for model, dataset in found)
 
 
-def save(network: nn.Module, folder: str | Path, model: str, dataset: str, made: Mapping[str, Any]) -> Path:
+def save(
+    network: nn.Module,
+    folder: str | Path,
+    model: str,
+    dataset: str,
+    made: Mapping[str, Any],
+    *,
+    half: bool = False,
+) -> Path:
     """Write weights and their record, so that :func:`load` finds them in ``folder``; return the weights'
     path.
 
@@ -94,9 +103,11 @@ def save(network: nn.Module, folder: str | Path, model: str, dataset: str, made:
         folder: made if need be.
         model, dataset: names of both; letters, digits, ``_`` and ``.``.
         made: the record, without the weights' SHA-256; ``made["options"]`` are those of :func:`get`.
+        half: write float16, half as much; weights come back as float32, rounded as by :func:`halved`.
 
     Raises:
-        ValueError: a name with other characters, or a record that JSON cannot hold.
+        ValueError: a name with other characters, a record that JSON cannot hold, or numbers that float16 does
+            not.
         OSError: the folder cannot be written.
 
     >>> import tempfile
@@ -109,12 +120,36 @@ def save(network: nn.Module, folder: str | Path, model: str, dataset: str, made:
 
     path = Path(folder) / _file_name(model, dataset)
     state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    if half:
+        state = _as_half(state)
     data = to_bytes(state)
     content = {"model": model, **made, "sha256": hashlib.sha256(data).hexdigest()}
     text = json.dumps(content, indent=2, allow_nan=False) + "\n"
     replace_file(path, data)
     replace_file(path.with_suffix(".json"), text.encode())
     return path
+
+
+def halved(network: nn.Module) -> nn.Module:
+    """Round a network's weights, in place, to numbers that float16 has, and return it.
+
+    Raises:
+        ValueError: float16 has none near one of them.
+
+    >>> network = nn.Linear(1, 1)
+    >>> _ = nn.init.constant_(network.weight, 1.0001)
+    >>> halved(network).weight.item(), network.weight.dtype
+    (1.0, torch.float32)
+    """
+    network.load_state_dict(_as_half(network.state_dict()))
+    return network
+
+
+def _as_half(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    rounded = {name: v.half() if v.is_floating_point() else v for name, v in state.items()}
+    if large := [name for name, v in rounded.items() if not torch.isfinite(v).all()]:
+        raise ValueError(f"{large[0]} holds numbers beyond those of float16 (65504)")
+    return rounded
 
 
 def load_npz(network: nn.Module, path: str | Path) -> nn.Module:
@@ -166,12 +201,23 @@ def _find(model: str, dataset: str, folder: str | Path | None) -> Path:
     for place in places:
         if (place / name).is_file():
             return place / name
-    there = ", ".join(f"{m} on {d}" for m, d in list_trained(folder)) or "none"
+    trained = {f"{m} on {d}": (m, d) for m, d in list_trained(folder)}
+    near = _near(model, dataset, list(trained.values()))
+    known = model in list_models() and not near
+    makes = f"; `python tools/train.py {model} {dataset}` makes them" if known else ""
     raise WeightsError(
-        f"there are no trained weights of {model} on {dataset}: {name} is not in "
-        f"{' or '.join(map(str, places))} "
-        f"(found: {there}); `python tools/train.py {model} {dataset}` makes them"
+        f"there are no trained weights of {model} on {dataset}"
+        f"{': did you mean ' + ' or '.join(f'{m!r}, {d!r}' for m, d in near) + '?' if near else ':'} "
+        f"{name} is not in {' or '.join(map(str, places))} (found: {', '.join(trained) or 'none'}){makes}"
     )
+
+
+def _near(model: str, dataset: str, trained: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The pairs of names that are nearly those, in either order."""
+    joined = {f"{m} {d}".lower(): (m, d) for m, d in trained}
+    both = f"{model} {dataset}".lower(), f"{dataset} {model}".lower()
+    found = [joined[close] for text in both for close in get_close_matches(text, joined, n=2, cutoff=0.85)]
+    return list(dict.fromkeys(found))
 
 
 def _read_record(path: Path) -> dict[str, Any]:

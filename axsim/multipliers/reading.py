@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from axsim.multipliers.closeness import Closeness, Distance
 
+_SPELLED = {"blif": "BLIF", "verilog": "Verilog", "c": "C", "cgp": "a CGP string", "aiger": "AIGER"}
+_SPELLED |= {"npy": ".npy", "npz": ".npz", "hdf5": "HDF5", "bin": "products in bytes", "text": "text"}
+_SPELLED |= {"c header": "a C header"}
 _ADDER = 0.5  # relative distance to a+b below which a circuit can be an adder
 
 
@@ -93,7 +96,8 @@ class Reading:
         """What was concluded, in plain words, warnings last."""
         kind = "signed (two's complement)" if self.signed else "unsigned"
         found = [
-            f"It was read as {self.format}: {self.a_bits} x {self.b_bits} bits to {self.out_bits}, {kind}.",
+            f"It was read as {_SPELLED.get(self.format, self.format)}: "
+            f"{self.a_bits} x {self.b_bits} bits to {self.out_bits}, {kind}.",
             f"The left operand is {self.left}, the right one is {self.right}: {self.reason}.",
         ]
         if self.symmetric:
@@ -125,9 +129,12 @@ class Reading:
         for one in self.closeness.products:
             seen.setdefault((one.coding, one.order == "bits reversed"), one)
         others = sorted((one for one in seen.values() if one != self.chosen), key=lambda one: one.relative)
-        listed = "; ".join(f"{_spelled(one)} {_figure(one)}" for one in others)
+        listed = "; ".join(f"{_spelled(one)} {_figure(one)}" for one in others[:2])
         where = f" (on {self.sampled} operand pairs)" if self.sampled else ""
-        return f"Mean error against a*b{where}: as chosen {_figure(self.chosen)}; other readings: {listed}."
+        return (
+            f"Mean error against a*b{where}: {_figure(self.chosen)}; "
+            f"the best of the {len(others)} other ways to read the bits: {listed}."
+        )
 
 
 def _spelled(distance: Distance) -> str:

@@ -142,10 +142,10 @@ def compare(model: nn.Module, approx: nn.Module, x: Any) -> Comparison:
 
     with _evaluating(model, approx):
         with _hooked({own[name]: look(name) for name in own}):
-            run_batch(model, x)
+            run_batch(model, x, "x")
         layers: dict[str, nn.Module] = {**cast(Any, others), OUTPUT: approx}
         with _hooked({layer: differ(name) for name, layer in layers.items()}):
-            run_batch(approx, x)
+            run_batch(approx, x, "x")
     if left := [name for name, outputs in exact.items() if outputs]:
         raise ValueError(f"{', '.join(left)}: model calls it more often than approx")
     rows = [_row(name, others.get(name), within[name], alone[name]) for name in within]

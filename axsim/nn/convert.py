@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -12,7 +11,14 @@ from torch.nn.modules.lazy import LazyModuleMixin
 
 from axsim.nn.arithmetic import Mult, arithmetic
 from axsim.nn.gradients.rule import GradientRule
-from axsim.nn.layers.base import CLASSES, Approximate, become_approximate, become_exact, can_be_approximate
+from axsim.nn.layers.base import (
+    CLASSES,
+    Approximate,
+    become_approximate,
+    become_exact,
+    can_be_approximate,
+    copied,
+)
 from axsim.nn.patterns import matched
 from axsim.nn.quantization import Quantization
 from axsim.nn.ranges import Batches
@@ -73,7 +79,7 @@ def approximate(
     if not isinstance(model, nn.Module):
         raise TypeError(f"model is a {type(model).__name__}, expected a torch.nn.Module")
     if not inplace:
-        model = copy.deepcopy(model)
+        model = copied(model)
     found = _replaceable(model)
     if not found:
         raise ValueError(
@@ -116,7 +122,11 @@ def _replaceable(model: nn.Module) -> dict[str, nn.Module]:
         if can_be_approximate(layer):
             found[name or type(layer).__name__.lower()] = layer
         elif isinstance(layer, tuple(CLASSES)):
-            warnings.warn(f"{where}, which computes in a way of its own: it stays exact", stacklevel=3)
+            warnings.warn(
+                f"{where}, which computes in a way of its own: it stays exact "
+                "(axsim.nn.through reaches the products of its code)",
+                stacklevel=3,
+            )
     return found
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
 from typing import Any, cast
 
 import torch
 from torch import Tensor, fx, nn
 
-from axsim.nn.layers.base import Approximate
+from axsim.nn.layers.base import Approximate, copied
 
 NORMS = nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d
 TRANSPOSED = nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d
@@ -38,7 +37,7 @@ def fold_batch_norm(model: nn.Module, *, inplace: bool = False) -> nn.Module:
     (Identity(), True)
     """
     if not inplace:
-        model = copy.deepcopy(model)
+        model = copied(model)
     pairs = _pairs(model)
     if not pairs:
         raise ValueError(

@@ -10,7 +10,7 @@ import inspect
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -21,6 +21,7 @@ from axsim.nn.contraction import Contraction, of_axes, of_equation
 from axsim.nn.geometry import Conv, Transposed
 from axsim.nn.recurrence import KINDS, grouped, run
 from axsim.nn.sites import Products
+from axsim.nn.uncovered import those_of
 
 
 class Left(Exception):  # noqa: N818 - no error: a call that is left to torch
@@ -87,6 +88,31 @@ def addmm(
     product = matmul(by, a, b)
     product = product if alpha == 1 else product * alpha
     return product if beta == 0 else product + (input if beta == 1 else input * beta)
+
+
+def grouped_mm(
+    by: Multiply,
+    mat_a: Tensor,
+    mat_b: Tensor,
+    offs: Tensor | None = None,
+    bias: Tensor | None = None,
+    out_dtype: Any = None,
+    **named: Tensor,
+) -> Tensor:
+    """``F.grouped_mm`` of rows in groups with a matrix for each: the experts of a mixture."""
+    if named or bias is not None or out_dtype not in (None, mat_a.dtype):
+        raise Left("a grouped product with a bias, another dtype or arguments by other names")
+    if (mat_a.ndim, mat_b.ndim, offs is None) == (3, 3, True):
+        return by.matmul(mat_a, mat_b, AB)
+    if (mat_a.ndim, mat_b.ndim, offs is None) != (2, 3, False):
+        raise Left("groups that are not of rows")
+    if torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None:
+        raise Left("the groups are known only as it runs")
+    ends = [0, *cast(Tensor, offs).tolist()]
+    # A group without rows meets nothing; rows behind the last group have no result.
+    parts = [by.matmul(mat_a[i:j], w, AB) for i, j, w in zip(ends, ends[1:], mat_b, strict=False) if j > i]
+    behind = mat_a.new_zeros(len(mat_a) - ends[-1], mat_b.shape[-1])
+    return torch.cat([*parts, behind])
 
 
 def einsum(by: Multiply, equation: str, *operands: Any) -> Tensor:
@@ -329,29 +355,10 @@ for _name, _handler, _functions in (
     ("gru_cell", cell("GRU"), [torch.gru_cell]),
     ("rnn_tanh_cell", cell("RNN_TANH"), [torch.rnn_tanh_cell]),
     ("rnn_relu_cell", cell("RNN_RELU"), [torch.rnn_relu_cell]),
+    ("grouped_mm", grouped_mm, [*those_of(F, "grouped_mm"), *those_of(torch, "_grouped_mm")]),
 ):
     for _function in _functions:
         HANDLERS[_function] = _name, _handler
-
-EXACT: dict[Any, str] = {
-    function: name
-    for name, functions in {
-        "conv_transpose3d": [F.conv_transpose3d],
-        "convolution": [torch.convolution],
-        "bilinear": [F.bilinear, torch.bilinear],
-        "addbmm": [torch.addbmm, T.addbmm, T.addbmm_],
-        "addmm_": [T.addmm_],
-        "addmv_": [T.addmv_],
-        "baddbmm_": [T.baddbmm_],
-        "chain_matmul": [torch.chain_matmul],
-        "multi_dot": [torch.linalg.multi_dot],
-        "vecdot": [torch.linalg.vecdot, torch.vdot, T.vdot],
-        "_native_multi_head_attention": [torch._native_multi_head_attention],
-        "_transformer_encoder_layer_fwd": [torch._transformer_encoder_layer_fwd],
-    }.items()
-    for function in functions
-}
-"""Functions that multiply and add up, too, and are left to torch."""
 
 
 def sizes(x: Tensor) -> tuple[int, ...]:

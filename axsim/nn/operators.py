@@ -121,6 +121,13 @@ def _is_plain(x: Tensor, w: Tensor, bias: Tensor | None, label: str) -> bool:
     """
     if torch.compiler.is_compiling() or type(x) is not Tensor:
         return False
+    if x.is_meta or w.is_meta:
+        if x.device != w.device:
+            raise TypeError(
+                f"{plain(label) + ': ' if label else ''}x is on device {x.device} and the weight on "
+                f"{w.device}, where tensors hold no numbers: move both"
+            )
+        return False
     if forward_ad._current_level >= 0:
         _refuse_tangents(x, w, bias, label)
     if torch.is_grad_enabled() and (

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
@@ -55,7 +56,8 @@ def calibrate(model: nn.Module, batches: Batches) -> None:
         if missed:
             raise ValueError(
                 f"calibration never reached {', '.join(missed)}: give it batches that use them, leave them "
-                'out (layers=), or take Quantization(activations="dynamic") for them'
+                'out (layers=), or take Quantization(activations="dynamic") for them. Where the model takes '
+                "a layer's weight without calling the layer, axsim.nn.through reaches that product"
             )
         found = [{site: _range(layer, site, seen) for site, seen in _seen(layer).items()} for layer in layers]
     for layer, ranges in zip(layers, found, strict=True):
@@ -160,13 +162,23 @@ def feed(model: nn.Module, batches: Batches) -> int:
         )
     count = 0
     for batch in batches:
-        run_batch(model, batch)
+        try:
+            run_batch(model, batch)
+        except Exception as error:
+            error.add_note(f"in batch {count} of calibrate{_shaped(batch)}")
+            raise
         count += 1
     return count
 
 
-def run_batch(model: nn.Module, batch: Any) -> None:
-    """Run the model on a batch as ``calibrate`` takes it, on the model's device.
+def _shaped(batch: Any) -> str:
+    """What a message says of a batch's shape."""
+    first = batch[0] if isinstance(batch, tuple | list) and batch else batch
+    return f", of shape {tuple(first.shape)}" if isinstance(first, Tensor) else ""
+
+
+def run_batch(model: nn.Module, batch: Any, called: str = "a batch of calibrate") -> None:
+    """Run the model on a batch as ``calibrate`` takes it, on the model's device; ``called`` by messages.
 
     Raises:
         TypeError: it is something else.
@@ -182,11 +194,13 @@ def run_batch(model: nn.Module, batch: Any) -> None:
     elif (
         isinstance(batch, tuple | list) and batch and isinstance(batch[0], Tensor | PackedSequence | Mapping)
     ):
-        run_batch(model, batch[0])
+        run_batch(model, batch[0], called)
     else:
+        begins = batch[0] if isinstance(batch, tuple | list) and len(batch) else batch
+        arrays = ": torch.from_numpy makes tensors of arrays" if isinstance(begins, np.ndarray) else ""
         raise TypeError(
-            f"a batch of calibrate is a {type(batch).__name__}, expected a tensor, a dictionary of the "
-            "model's arguments, or a tuple that begins with one of them"
+            f"{called} is a {type(batch).__name__}, expected a tensor, a dictionary of the "
+            f"model's arguments, or a tuple that begins with one of them{arrays}"
         )
 
 

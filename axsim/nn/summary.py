@@ -198,7 +198,7 @@ def summary(model: nn.Module | Recording, x: Any = None) -> Summary:
     if x is not None:
         reset_counts(model)
         with _looking_at(model, layers.values(), seen):
-            run_batch(model, x)
+            run_batch(model, x, "x")
         inputs = _inputs(x)
     return Summary(tuple(_summarised(name, layer, seen.get(layer), inputs) for name, layer in layers.items()))
 

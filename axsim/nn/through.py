@@ -26,12 +26,13 @@ from axsim.nn.backward import BACKWARD
 from axsim.nn.energy import published_energy
 from axsim.nn.geometry import Conv, Transposed
 from axsim.nn.gradients.rule import GradientRule
-from axsim.nn.intercepted import EXACT, HANDLERS, Left, Multiply, count, sizes
+from axsim.nn.intercepted import HANDLERS, Left, Multiply, count, sizes
 from axsim.nn.met import Met, Record, Shapes
 from axsim.nn.paths import Place, followed
 from axsim.nn.quantization import Quantization
 from axsim.nn.seen import Calibrated
 from axsim.nn.summary import LayerSummary, coding
+from axsim.nn.uncovered import EXACT
 from axsim.nn.weights import made_of
 
 Range = tuple[float, float]
@@ -85,17 +86,16 @@ class Through:
         self._entered.stacks.pop().close()
         if error is None and (missed := [p for p in self._layers or () if p not in self._matched]):
             names = list(dict.fromkeys(met.name for met in self.calls))
-            shown = ", ".join(map(repr, names[:8])) + (", ..." if len(names) > 8 else "")
             raise ValueError(
                 f"layers holds {missed[0]!r}, which matched no call; "
-                + (f"those that were met are {shown}" if names else "none was met")
+                + (f"those that were met are {_shown(names)}" if names else "none was met")
             )
 
     def _chosen(self, name: str) -> bool:
         """Whether calls of that name go through the multiplier."""
         if self._layers is None:
             return True
-        found = {p for p in self._layers if fnmatchcase(name, p) or fnmatchcase(name.partition(":")[0], p)}
+        found = {p for p in self._layers if _matches(name, p)}
         self._matched |= found
         return bool(found)
 
@@ -130,7 +130,8 @@ def through(
     It is for code that is not made of torch's layers: functional code, other people's transformers. Within
     it ``F.linear``, ``F.conv1d`` to ``conv3d``, ``F.conv_transpose1d`` and ``2d``, ``torch.matmul``, ``@``,
     ``mm``, ``bmm``, ``mv``, ``dot``, ``inner``, ``addmm``, ``addmv``, ``baddbmm``, ``tensordot`` and
-    ``einsum`` (of two operands with an index that is summed over), ``F.scaled_dot_product_attention``,
+    ``einsum`` (of two operands with an index that is summed over), ``F.grouped_mm``,
+    ``F.scaled_dot_product_attention``,
     ``F.multi_head_attention_forward`` and torch's recurrent layers and cells are made by the multiplier. The
     first operand is the left one. A parameter of two axes on the right is a weight, which is prepared once;
     other right operands are coded as weights are, per tensor. Element-wise products stay exact.
@@ -150,8 +151,9 @@ def through(
 
     Raises:
         TypeError: an argument is of a wrong type.
-        ValueError: a name is unknown. Within: operands hold NaN or infinity, or a call was never calibrated.
-            At the end: a pattern of ``layers`` matched no call.
+        ValueError: a name is unknown, or with ``calibrated`` a pattern of ``layers`` matches none of its
+            calls. Within: operands hold NaN or infinity, or a call was never calibrated. At the end, as only
+            then calls are known: a pattern of ``layers`` matched none.
 
     >>> x, w = torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0], [4.0]])
     >>> with through("float32") as seen:
@@ -172,7 +174,29 @@ def through(
     if not isinstance(quantize, Quantization | None):
         raise TypeError(f"quantize is a {type(quantize).__name__}, expected an axsim.nn.Quantization")
     coding = quantize or Quantization()
+    if calibrated is not None and patterns is not None:
+        _check_names(patterns, calibrated)
     return Through(arithmetic(mult, coding, gradient), coding, patterns, calibrated)
+
+
+def _check_names(patterns: tuple[str, ...], calibrated: Calibrated) -> None:
+    """ValueError where a pattern matches no call that the calibration came to."""
+    calls = list(dict.fromkeys(site.partition(" ")[0] for site in calibrated.seen))
+    for pattern in patterns:
+        if not any(_matches(name, pattern) for name in calls):
+            raise ValueError(
+                f"layers holds {pattern!r}, which matches no call that the calibration came to; those are "
+                f"{_shown(calls)}"
+            )
+
+
+def _matches(name: str, pattern: str) -> bool:
+    """Whether a pattern means a call: by its own name, or by its module's."""
+    return fnmatchcase(name, pattern) or fnmatchcase(name.partition(":")[0], pattern)
+
+
+def _shown(names: list[str]) -> str:
+    return ", ".join(map(repr, names[:8])) + (", ..." if len(names) > 8 else "")
 
 
 def _summarised(met: Met, by: Arithmetic, static: bool) -> LayerSummary:

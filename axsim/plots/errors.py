@@ -72,10 +72,13 @@ class ErrorScale:
 
     @classmethod
     def of(cls, grids: Sequence[ErrorGrid]) -> ErrorScale:
-        """The scale that all grids fit, linear up to the median of their mean errors other than 0."""
+        """The scale that all grids fit, linear up to the least of their mean errors other than 0.
+
+        The errors of the best one are seen, too, and a picture without colour is that of an exact one.
+        """
         means = [mean for grid in grids if (mean := float(np.abs(grid.error).mean()))]
         largest = max(1, *(int(np.abs(grid.error).max()) for grid in grids))
-        return cls(largest, max(float(np.median(means)) if means else 1.0, 1.0))
+        return cls(largest, max(min(means, default=1.0), 1.0))
 
     @property
     def norm(self) -> Any:
@@ -166,7 +169,7 @@ def _draw_heat(axis: Any, multiplier: Multiplier, grid: ErrorGrid, scale: ErrorS
     image = axis.imshow(
         grid.error.T, origin="lower", extent=extent, norm=scale.norm, cmap="RdBu_r", aspect="auto"
     )
-    of_a, of_b = (f", each {step}th" if step > 1 else "" for step in grid.step)
+    of_a, of_b = (f", in steps of {step}" if step > 1 else "" for step in grid.step)
     axis.set(xlabel=f"a (left operand{of_a})", ylabel=f"b (right operand{of_b})")
     return image
 
@@ -177,6 +180,7 @@ def _draw_distribution(axis: Any, grid: ErrorGrid, scale: ErrorScale) -> None:
         grid.error.ravel(), bins=_BINS, range=(-scale.largest, scale.largest), log=True, color="#34618f"
     )
     axis.locator_params(axis="x", nbins=6)
+    axis.set_ylim(0.7, 2 * grid.error.size)  # a bar of one pair is seen
     _describe(axis, grid)
 
 
@@ -212,7 +216,7 @@ def _describe(axis: Any, grid: ErrorGrid) -> None:
     axis.axvline(bias, color="#c0392b", linestyle="--", label=f"bias {bias:.4g}")
     axis.set(xlabel="error", ylabel="operand pairs (logarithmic)")
     wrong = 100 * np.count_nonzero(grid.error) / grid.error.size
-    axis.set_title(f"MAE {distance.mean():.4g}   WCE {distance.max():.4g}   EP {wrong:.2f} %", fontsize=9)
+    axis.set_title(f"MAE {distance.mean():.4g}   WCE {distance.max()}   EP {wrong:.2f} %", fontsize=9)
     axis.legend(frameon=False, fontsize=8)
 
 

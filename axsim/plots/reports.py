@@ -26,6 +26,7 @@ from axsim.plots.tables import (
     error_rows,
     published_rows,
     shape_of,
+    widths_note,
 )
 
 ERRORS_TITLE = "Error figures"
@@ -68,6 +69,7 @@ def comparison_page(multipliers: Sequence[Multiplier]) -> str:
         pages.heading("Cost"),
         pages.table(COSTS_TITLE, headings, compared_costs(multipliers)),
         *(pages.paragraph(text) for text in (FRACTIONS, *UNIT_GATE_NOTES, *cost_notes(multipliers))),
+        pages.paragraph(note) if (note := widths_note(multipliers)) else Html(""),
         pages.table(PUBLISHED_TITLE, headings, printed) if printed else Html(""),
     )
 
@@ -124,11 +126,9 @@ def _facts(multiplier: Multiplier) -> list[tuple[str, str]]:
         found.append(("buses", buses_of(netlist)))
     if not multiplier.is_wide:
         known: dict[str, Any] = table_facts(multiplier.table)
-        found += [
-            ("symmetric", "yes" if known["symmetric"] else "no: a and b cannot be exchanged"),
-        ]
         if multiplier.reading is None:  # which says it, too
             found += [
+                ("symmetric", "yes" if known["symmetric"] else "no: a and b cannot be exchanged"),
                 ("fingerprint", f"{known['sha256']} (SHA-256 of the table)"),
                 ("the table of", known["known"]),
                 ("with operands exchanged", known["known_exchanged"] if not known["symmetric"] else ""),

@@ -43,6 +43,17 @@ def shape_of(multiplier: Multiplier) -> str:
     return f"{multiplier.a_bits}x{multiplier.b_bits} bits, {'signed' if multiplier.signed else 'unsigned'}"
 
 
+def widths_note(multipliers: Sequence[Multiplier]) -> str:
+    """A sentence for multipliers of different widths; "" for those of one."""
+    names: dict[str, list[str]] = {}
+    for multiplier in multipliers:
+        names.setdefault(f"{multiplier.a_bits}x{multiplier.b_bits}", []).append(multiplier.name)
+    if len(names) < 2:
+        return ""
+    listed = "; ".join(f"{widths} bits: {', '.join(named)}" for widths, named in names.items())
+    return f"Widths differ, and a narrow multiplier costs and errs less because it is narrow. {listed}."
+
+
 def buses_of(netlist: Netlist) -> str:
     """What a circuit's file calls the operands: "a is B[8], b is A[8], the product is O[16]"."""
     left, right = netlist.operands

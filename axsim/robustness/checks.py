@@ -173,8 +173,10 @@ def planted_case_is_found(found: Rate | None, noise: Rate | None, least: float =
     name = "planted examples are found"
     if found is None or noise is None or not found.of or not noise.of:
         return not_tried(name)
-    held: bool | None = noise.high < found.high and found.high >= least
-    if held and found.value < least:
-        held = None
+    held: bool | None = None
+    if found.high < least or noise.value >= found.value:  # missed, or so easy that finding them says nothing
+        held = False
+    elif found.value >= least and noise.high < found.low:
+        held = True
     why = f"attack: {found}; random points: {noise}"
     return _verdict(name, held, why, attack=found, noise=noise, least=least)

@@ -147,6 +147,11 @@ class ProductTable:
                 f"the function returned shape {values.shape} for operands of shape {a.shape}; "
                 "it must be vectorised (numpy.vectorize wraps one that is not)"
             )
+        if values.dtype.kind == "f":
+            raise TypeError(
+                f"the function returned {values.dtype}, expected integers, as a circuit gives: divide by // "
+                "instead of /, or round, as in np.floor(product).astype(int)"
+            )
         return cls.from_array(values, signed, out_bits=out_bits)
 
     @classmethod

@@ -192,7 +192,10 @@ def test_a_call_that_cannot_be_captured_costs_no_others_times(gpu: FakeGpu, tmp_
 
     gpu.graph = second_fails  # type: ignore[method-assign]
     run = benchmark.Run(gpu, TINY, tmp_path)
-    with patch.object(benchmark, "measure", called_once), patch.object(benchmark, "rates", lambda *_: RATES):
+    with (
+        patch.object(benchmark, "measure", called_once),
+        patch.object(benchmark, "rates", lambda *_: (RATES, {})),
+    ):
         run.all(benchmark.chosen(cases(TINY), ["latency"]), 1000)
     reason = "NotImplementedError: this cannot be captured"
     assert run.failed == {"latency, 8^3, mul8u_1446 factored, graph": reason}
@@ -227,7 +230,7 @@ def test_time_is_kept(gpu: FakeGpu, tmp_path: Path, capsys: pytest.CaptureFixtur
         return Work({"call": lambda i: None}, 1000, lambda: None)
 
     todo = [Case(f"case {i}", "products", prepare) for i in range(20)]
-    with patch.object(benchmark, "rates", lambda *_: RATES):
+    with patch.object(benchmark, "rates", lambda *_: (RATES, {})):
         run.all(todo, 300)
     assert 0 < len(run.rows) < 20
     assert run.left_out == [case.name for case in todo[len(run.rows) :]]
@@ -408,11 +411,33 @@ def test_a_call_that_waits_for_the_gpu_is_timed_with_the_host_and_that_is_said()
 
 def test_measured_rates_count_what_kernels_do(gpu: FakeGpu) -> None:
     gpu.times = itertools.cycle([0.5])
-    found = rates(gpu, plain=32, steps=3, copied=4096, blocks=2)
+    found, failed = rates(gpu, plain=32, steps=3, copied=4096, blocks=2)
     threads = 2 * 2 * 256
     assert found == Rates(
         32**3 / 0.5, 32**3 / 0.5, threads * 8 * 3 / 0.5, threads * 8 * 3 * 16 / 0.5, 2 * 4096 / 0.5
     )
+    assert not failed
+
+
+def test_a_library_that_fails_costs_its_own_rate_and_no_other(
+    gpu: FakeGpu, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A run that was all set up on a GPU does not end there."""
+
+    def refused(*_: Any) -> None:
+        raise RuntimeError("cuBLAS refuses a product of matrices: status 15")
+
+    monkeypatch.setattr(EmulatedRuntime, "int8_products", refused)
+    run = benchmark.Run(gpu, TINY, tmp_path)
+    run.all([], 100)
+    assert run.rates is not None
+    assert run.rates.int8 is None
+    assert all((run.rates.float16, run.rates.float64, run.rates.shared_bytes, run.rates.copy_bytes))
+    assert exact_products(run.rates, "int8", 4) is None
+    written = json.loads((tmp_path / "gpu.json").read_text(encoding="utf-8"))
+    assert "status 15" in written["failed"]["rate of int8"]
+    assert written["measured_rates_per_second"]["int8"] is None
+    assert float_products(gpu, replace(run.rates, float64=None), axsim.get("axfpm")) is None  # type: ignore[arg-type]
 
 
 def test_kernels_that_measure_limits_do_that_work(runtime: EmulatedRuntime) -> None:
@@ -433,14 +458,18 @@ def test_limits(gpu: FakeGpu) -> None:
     folded, _ = gpu_cases._table(axsim.get("mul8u_JQQ"), np.uint8, np.uint8)  # type: ignore[arg-type]
     assert look_ups(gpu, folded).products_per_second == pytest.approx(132 * 1.98e9 * 64)
     limit = exact_products(RATES, "int8", 4)
+    assert limit is not None
     assert (limit.products_per_second, limit.name) == (2.5e14, "int8 tensor cores")
     assert "1e+15 multiply-adds/s" in limit.arithmetic
     assert "/ 4 for a product" in limit.arithmetic
     for name, rate in (("axfpm", 16e12 / 3), ("heap_like", 4e12), ("bfloat16", 4e12)):
-        assert float_products(gpu, RATES, axsim.get(name)).products_per_second == rate  # type: ignore[arg-type]
+        found = float_products(gpu, RATES, axsim.get(name))  # type: ignore[arg-type]
+        assert found is not None
+        assert found.products_per_second == rate
     for name, look in (("bfloat16[L40]", 1), ("float32[L40]", 3)):
-        found = float_products(gpu, RATES, axsim.get(name)).products_per_second  # type: ignore[arg-type]
-        assert found == pytest.approx(132 * 1.98e9 * 128 / 4 / look)
+        found = float_products(gpu, RATES, axsim.get(name))  # type: ignore[arg-type]
+        assert found is not None
+        assert found.products_per_second == pytest.approx(132 * 1.98e9 * 128 / 4 / look)
 
 
 def test_rows_and_their_targets() -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from benchmarks import gpu_session
+from benchmarks import gpu_machine, gpu_session
+from tests.cuda_emulator.emulated_runtime import HOPPER
 
 MACHINE = {"machine": {"gpu": {"name": "NVIDIA H100 PCIe"}}}
 
@@ -59,6 +62,40 @@ def test_a_visit_that_leaves_nothing_says_so(tmp_path: Path) -> None:
         "ended": {"checks": False, "timings": False},
     }
     assert path.name == "no-gpu.json"
+
+
+def test_what_an_earlier_visit_found_is_not_this_ones(tmp_path: Path) -> None:
+    (tmp_path / "gpu.json").write_text(json.dumps(MACHINE), encoding="utf-8")
+    path, _ = gpu_session.visit(tmp_path, 570, 300, False, run=lambda *_: 1)
+    assert path.name == "no-gpu.json"
+    assert json.loads(path.read_text(encoding="utf-8"))["timings"] is None
+
+
+def test_a_machine_is_described_by_a_source_tree_that_nobody_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def not_installed() -> dict[str, str]:
+        raise PackageNotFoundError("axsim")
+
+    monkeypatch.setattr(gpu_machine, "versions", not_installed)
+    assert gpu_machine.machine()["versions"]["axsim"] == "source tree"
+
+
+def test_a_gpu_that_fails_at_a_question_is_described_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A description that ends in an error would end the checks before the first."""
+
+    def fails() -> bool:
+        raise OSError("libcublas.so.12: cannot open shared object file")
+
+    calls = SimpleNamespace(
+        runtimeGetVersion=lambda: 13000, driverGetVersion=lambda: 13010, memGetInfo=lambda: (1, 2)
+    )
+    xp = SimpleNamespace(__version__="14.2.0", cuda=SimpleNamespace(runtime=calls))
+    runtime = SimpleNamespace(xp=xp, device=HOPPER, half_is_exact=fails)
+    monkeypatch.setattr(gpu_machine, "current", lambda: runtime)
+    found = json.loads(json.dumps(gpu_machine.machine()))
+    assert found["gpu"]["float16_products_are_exact"].startswith("OSError: libcublas.so.12")
+    assert found["gpu"]["free_and_total_bytes"] == [1, 2]
 
 
 def test_a_run_is_stopped_at_its_limit() -> None:

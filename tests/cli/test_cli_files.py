@@ -31,6 +31,7 @@ def test_import_of_one_file_says_how_it_was_read(tmp_path: Path) -> None:
     path.write_text(write_blif(baugh_wooley(8)))
     text = run("import", str(path))
     assert "my_mult: MAE 32512" in text
+    assert "no file was written: --out library.h5 keeps what was read\n" in text
     assert "read as two's complement it is nearest" in text
     text = run("import", str(path), "--signed", "--name", "mine", "--out", str(tmp_path / "own.h5"))
     assert "mine: MAE 0, WCE 0" in text

@@ -77,6 +77,17 @@ def test_pareto_of_a_library(tmp_path: Path) -> None:
     assert [row[0] for row in rows(printed)[2:]] == ["mul8u_L40"]
 
 
+def test_different_widths_are_told(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    note = "Widths differ, and a narrow multiplier costs and errs less because it is narrow. "
+    for command in ("pareto", "compare"):
+        text = run(command, "trunc8_3", "exact4", "trunc4_2")
+        assert f"{note}8x8 bits: trunc8_3; 4x4 bits: exact4, trunc4_2." in " ".join(text.split())
+        assert note not in run(command, "trunc4_2", "exact4")
+    run("compare", "exact2", "exact3", "--html", str(tmp_path / "c.html"))
+    assert note in (tmp_path / "c.html").read_text(encoding="utf-8")
+
+
 def test_pareto_of_a_library_of_one(tmp_path: Path) -> None:
     library = tmp_path / "library.h5"
     write_tables(library, [record(axsim.get("trunc8_6"))])

@@ -40,6 +40,11 @@ class Report:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.checks: list[dict[str, Any]] = []
+        self.running: str | None = None
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self.running = nodeid  # should it never end, the file says which it was
+        self.write(finished=False)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call" or report.outcome != "passed":
@@ -69,7 +74,14 @@ class Report:
         """The file, whole."""
         outcomes = [check["outcome"] for check in self.checks]
         counts = {outcome: outcomes.count(outcome) for outcome in ("passed", "failed", "skipped")}
-        report = {"machine": _machine(), "finished": finished, **counts, "checks": self.checks}
+        running = {} if finished else {"running": self.running}
+        report = {
+            "machine": _machine(),
+            "finished": finished,
+            **running,
+            **counts,
+            "checks": self.checks,
+        }
         write_json(self.path, report)
 
 

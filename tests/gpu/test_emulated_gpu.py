@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -218,3 +220,19 @@ def test_numbers_are_told_apart() -> None:
     )
     only = np.array(True)
     assert checks.where(only, np.array(3), np.array(4)).endswith("the first at (): 3, expected 4")
+
+
+def test_the_report_says_which_check_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that never ends is stopped from outside, and is named by what is left of it."""
+    spec = spec_from_file_location("gpu_report_of_checks", Path(__file__).with_name("conftest.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "_machine", lambda: {"gpu": None})
+    report = module.Report(tmp_path / "report.json")
+    report.pytest_runtest_logstart("test_gpu.py::test_threads")
+    written = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert (written["finished"], written["running"]) == (False, "test_gpu.py::test_threads")
+    report.pytest_sessionfinish()
+    assert "running" not in json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))

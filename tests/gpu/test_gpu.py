@@ -87,13 +87,6 @@ def test_sums_beyond_32_bits(place: Place, name: str) -> None:
     checks.check_matmul(place, name, (40, 90_000, 33), checks.TYPES[0], "int64")
 
 
-@pytest.mark.parametrize("name", ["drawn16", "drawn17"])
-@pytest.mark.parametrize("out_dtype", ["int32", "int64"])
-@pytest.mark.parametrize("case", ["matmul", "wider than a tile", "few windows, many filters"])
-def test_every_variant_of_the_kernels(place: Place, name: str, out_dtype: str, case: str) -> None:
-    checks.check_variants(place, name, out_dtype, case)
-
-
 @pytest.mark.parametrize(
     ("name", "engine"),
     [("mul8u_L40", "gather"), ("drawn17", "gather"), ("mul8u_1446", "factored"), ("mul8u_JQQ", "factored")],
@@ -193,3 +186,13 @@ def test_kernels_compiled_afresh_and_from_the_cache(tmp_path: Path) -> None:
         written.append({path.name: path.stat().st_mtime_ns for path in files})
     assert written[0]  # what is compiled again is written again
     assert written[1] == written[0]
+
+
+# --- last, for they take minutes to compile ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["drawn16", "drawn17"])
+@pytest.mark.parametrize("out_dtype", ["int32", "int64"])
+@pytest.mark.parametrize("case", ["matmul", "wider than a tile", "few windows, many filters"])
+def test_every_variant_of_the_kernels(place: Place, name: str, out_dtype: str, case: str) -> None:
+    checks.check_variants(place, name, out_dtype, case)

@@ -83,5 +83,9 @@ def test_other_images(build: type[nn.Module], channels: int, size: int) -> None:
 
 @pytest.mark.parametrize("build", [LeNet5, LeNet5Average])
 def test_too_small_an_image_is_refused(build: type[nn.Module]) -> None:
+    for name, given in (("channels", 3), ("channels", (6,)), ("padding", 2)):
+        for network in (LeNet5, LeNet5Average):
+            with pytest.raises(TypeError, match=rf"^{name} is .*expected [23] numbers, one for each"):
+                network(**{name: given})
     with pytest.raises(ValueError, match=r"^size is 2: nothing is left"):
         build(size=2, kernel=5)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 
 import axsim
+from axsim import models
 from axsim.nn import STE, approximate, calibrate
 from axsim.nn.arithmetic import arithmetic
 from axsim.nn.geometry import Conv, Linear, MatMul, Transposed, exact
@@ -139,6 +140,16 @@ def test_compiled_without_a_graph_break(model: nn.Module, mult: str, calibrated:
     with torch.no_grad():
         assert torch.equal(compiled(x), approx(x))
         assert torch.equal(compiled(x[:2]), approx(x[:2]))
+
+
+@pytest.mark.parametrize("name", ["lenet5", "resnet20", "vit"])
+def test_networks_compiled_without_a_graph_break(name: str) -> None:
+    images = torch.rand(2, 1, 8, 8)
+    network = models.get(name, seed=0, in_channels=1, size=8, **({"depth": 1} if name == "vit" else {}))
+    approx = approximate(network.eval(), "L40", calibrate=[images])
+    compiled = torch.compile(approx, fullgraph=True, backend="aot_eager")
+    with torch.no_grad():
+        assert torch.equal(compiled(images), approx(images))
 
 
 def test_compiled_training_step(model: nn.Module) -> None:

@@ -128,7 +128,7 @@ def test_a_recording_is_summarised_too() -> None:
 def test_what_is_no_network() -> None:
     with pytest.raises(TypeError, match="model is a str, expected"):
         axsim.nn.summary("L40")  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="batch of calibrate is a int"):
+    with pytest.raises(TypeError, match=r"^x is a int, expected a tensor"):
         axsim.nn.summary(network(), 3)
 
 

@@ -83,6 +83,8 @@ def test_planted() -> None:
     assert checks.planted_case_is_found(of_fifty(50), of_fifty(2)).said == "held"
     assert checks.planted_case_is_found(of_fifty(20), of_fifty(2)).said == "failed"
     assert checks.planted_case_is_found(wilson(4, 5), wilson(0, 5)).said == "not decided"
+    assert checks.planted_case_is_found(wilson(5, 5), wilson(0, 5)).said == "held"
+    assert checks.planted_case_is_found(wilson(5, 5), wilson(4, 5)).said == "not decided"
     assert checks.planted_case_is_found(of_fifty(50), of_fifty(50)).said == "failed"  # the case was too easy
     assert checks.planted_case_is_found(None, None).said == "not tried"
 

@@ -60,6 +60,16 @@ def test_weights_and_their_record(tool: ModuleType, tmp_path: Path) -> None:
     assert done.output.count("epoch ") == 4  # a line for each, where nothing is a terminal
 
 
+def test_half_the_file(tool: ModuleType, tmp_path: Path) -> None:
+    done = run(tool, "ffnn", "digits", "--out", tmp_path, "--epochs", "1", "--batch", "200", "--half")
+    assert done.exit_code == 0, done.output
+    made, data = models.record("ffnn", "digits", tmp_path), datasets.load("digits")
+    loaded = models.load("ffnn", "digits", tmp_path)
+    assert made["weights"] == "float16"
+    assert all(torch.equal(p, p.half().float()) for p in loaded.parameters())
+    assert models.accuracy(loaded, data.test_images, data.test_labels) == made["accuracy"]
+
+
 KILLED = """
 import os, signal, sys
 from axsim.models import training

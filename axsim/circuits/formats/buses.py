@@ -25,6 +25,13 @@ _NOT_IN_NAMES = re.compile(r"[\s#\\=\[\]]")
 _SLICE = re.compile(r"(.+?)(?:\[(\d{1,3}):(\d{1,3})\])?", re.ASCII | re.DOTALL)
 
 
+# Nor can their order be guessed: of ISCAS-85's multiplier c6288 the highest output is 6287, below it is 6288.
+_NET_NUMBERS = (
+    ". These look like numbers of nets, whose order tells no order of bits: add a model or module around it "
+    "whose bits are called a0, a1, ..., b0, b1, ..., p0, p1, ... and which connects each to its net"
+)
+
+
 class BusError(NetlistError):
     """Names of bits that make no buses. ``bit`` is the name that is at fault, or None."""
 
@@ -115,8 +122,10 @@ def _check_indices(kind: str, name: str, bus: _Bus, starts: set[int]) -> None:
         if lacking is None and high != low + 1:
             lacking = low + 1
     if lacking is not None:
+        sparse = numbers[-1] - numbers[0] >= 2 * len(numbers)
         raise BusError(
             f"{kind} bus {shorten(name)!r} lacks bit {lacking}; its bits are {numbers[0]} to {numbers[-1]}"
+            + (_NET_NUMBERS if sparse else "")
         )
     if len(numbers) > MAX_WIDTH:
         raise BusError(

@@ -150,11 +150,15 @@ class Elaborator(Expressions):
             element.value = self._words.convert(self._value(value), element.type)
 
     def _branch(self, frame: Frame, statement: c.If) -> None:
-        condition = self._words.truth(self._value(statement.condition))
-        path = frame.path
-        frame.path = self._builder.and_(path, condition)
-        self._run(statement.then)
-        after, frame.path = frame.path, self._builder.and_(path, self._builder.not_(condition))
+        after = CONST0
+        for condition, body in statement.branches:
+            path, taken = frame.path, self._words.truth(self._value(condition))
+            frame.path = self._builder.and_(path, taken)
+            self._run(body)
+            after = self._builder.or_(after, frame.path)
+            frame.path = self._builder.and_(path, self._builder.not_(taken))
+            if frame.path == CONST0:
+                break
         if statement.otherwise is not None:
             self._run(statement.otherwise)
         frame.path = self._builder.or_(after, frame.path)

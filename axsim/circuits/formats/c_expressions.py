@@ -259,20 +259,14 @@ class Expressions(ABC):
         return shifted(x, count)
 
     def _divide(self, op: str, x: Word, y: Word, at: int) -> Word:
-        p, q = value_of(x), value_of(y)
-        if q == 0:
-            self._note(CONST1, at, "a division by 0")
-            return x
-        if p is not None and q is not None:  # C rounds to 0
-            quotient = abs(p) // abs(q) * (1 if (p < 0) == (q < 0) else -1)
-            return constant(quotient if op == "/" else p - quotient * q, x.type)
-        if q is None or q < 0 or q & (q - 1) or (x.type.signed and x.fill != CONST0):
-            self._source.fail(
-                at, f"{op!r} came; only powers of two divide what depends on the operands, 0 or more"
-            )
-        if op == "/":
-            return self._words.shift_right(x, q.bit_length() - 1)
-        return self._words.bitwise("&", x, constant(q - 1, x.type))
+        words = self._words
+        self._note(self._builder.not_(words.truth(y)), at, "a division by 0")
+        if x.type.signed and y.fill != CONST0 and len(x.bits) == x.type.bits - 1:
+            least, minus_1 = constant(1 << (x.type.bits - 1), x.type), constant(-1, x.type)
+            overflows = self._builder.and_(words.equal(x, least), words.equal(y, minus_1))
+            self._note(overflows, at, f"a quotient of {x.type.bits} bits that is too large")
+        self._check_size()
+        return words.divide(x, y)[op == "%"]
 
     def _never(self, net: int) -> bool:
         """Whether a net is 0 for all operands; False where there are too many to try."""

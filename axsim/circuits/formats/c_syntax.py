@@ -130,10 +130,7 @@ class Parser(ExpressionParser):
             type_ = self._type()
             return [*self._declarators(type_, self._name("a variable"))]
         if token.text == "if":
-            self._at += 1
-            condition = self._bracketed()
-            then = Block(self._statement())
-            return [If(condition, then, Block(self._statement()) if self._accept("else") else None)]
+            return [self._if()]
         if token.text in ("for", "while", "do"):
             self._at += 1
             return [{"for": self._for, "while": self._while, "do": self._do}[token.text](token)]
@@ -146,6 +143,15 @@ class Parser(ExpressionParser):
         statements = self._evaluations()
         self._expect(";")
         return statements
+
+    def _if(self) -> If:
+        branches: list[tuple[Expression, Statement]] = []
+        while self._accept("if"):
+            condition = self._bracketed()
+            branches.append((condition, Block(self._statement())))
+            if not self._accept("else"):
+                return If(branches, None)
+        return If(branches, Block(self._statement()))
 
     def _evaluations(self) -> list[Statement]:
         """Expressions between commas."""

@@ -108,8 +108,9 @@ class Evaluate:
 
 @dataclass(slots=True)
 class If:
-    condition: Expression
-    then: Statement
+    """``if ... else if ... else``: a chain of any length is one statement."""
+
+    branches: list[tuple[Expression, Statement]]
     otherwise: Statement | None
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from axsim.circuits.builder import Builder
 from axsim.circuits.formats.c_tree import INT, CType
+from axsim.circuits.formats.division import divide, negated
 from axsim.circuits.netlist import CONST0, CONST1
 
 
@@ -165,6 +166,21 @@ class Arithmetic:
                 )
         fill = total[-1] if places and (x.fill or y.fill) else CONST0
         return word(total, fill, x.type)
+
+    def divide(self, x: Word, y: Word) -> tuple[Word, Word]:
+        """``x / y``, rounded towards 0, and ``x % y``, which has the sign of x; anything where y is 0."""
+        builder, type_ = self._builder, x.type
+        if not type_.signed:
+            left, right = (_extended(w, type_.bits) if w.fill else w.bits for w in (x, y))
+            quotient, remainder = divide(builder, left, right)
+            return word(quotient, CONST0, type_), word(remainder, CONST0, type_)
+        places = max(len(x.bits), len(y.bits)) + 1
+        magnitudes = [negated(builder, _extended(w, places), w.fill) for w in (x, y)]
+        quotient, remainder = divide(builder, *magnitudes)
+        # A place more: the least number divided by -1 is a number larger than the largest.
+        quotient = negated(builder, [*quotient, CONST0], builder.xor(x.fill, y.fill))
+        remainder = negated(builder, [*remainder, CONST0], x.fill)
+        return word(quotient, quotient[-1], type_), word(remainder, remainder[-1], type_)
 
     def less(self, x: Word, y: Word) -> int:
         """A net that says whether x < y, for values of one type."""

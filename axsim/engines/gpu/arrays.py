@@ -3,8 +3,9 @@
 Both become CuPy arrays that share their memory, and work goes to the caller's stream: CuPy's or torch's
 current one. Results, and whatever memory a call needs meanwhile, come from the caller's allocator, so that
 CUDA graphs find all of it where they expect it: with torch tensors that is torch's caching allocator, which
-has a pool for each graph; with CuPy arrays it is CuPy's current one, and what a call allocates while it is
-captured is kept, since CuPy's pool knows nothing of graphs.
+has a pool for each graph; with CuPy arrays it is CuPy's current one, and a call that is captured has a pool
+to itself, which is kept, since CuPy's knows nothing of graphs: within the call memory is used again, and
+after it by nobody.
 """
 
 from __future__ import annotations
@@ -61,10 +62,12 @@ class CuPy:
 
             def allocate_and_keep(size: int) -> Any:
                 memory = allocate(size)
-                _kept.append(memory)
+                _kept.append(memory)  # where memory is short, a pool gives away what it has free
                 return memory
 
-            with cupy.cuda.using_allocator(allocate_and_keep):
+            pool = cupy.cuda.MemoryPool(allocate_and_keep)
+            _kept.append(pool)
+            with cupy.cuda.using_allocator(pool.malloc):
                 yield
 
     def borrowed(self, name: str, array: Any) -> Any:

@@ -41,6 +41,9 @@ class AttentionPart(Approximate):
             ValueError: shapes do not fit.
         """
         layer = cast(Any, self)
+        for name, x in (("query", query), ("key", key), ("value", value)):
+            if not isinstance(x, Tensor):
+                self.refuse(x, name)
         batch_first = layer.batch_first and query.ndim == 3
         if batch_first:
             query, key, value = (x.transpose(0, 1) for x in (query, key, value))

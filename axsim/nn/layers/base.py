@@ -7,9 +7,12 @@ names), of a class that multiplies otherwise. That class is a subclass of the ex
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar, cast
 from weakref import WeakValueDictionary
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
@@ -100,6 +103,38 @@ class Approximate:
         except ValueError as error:
             raise ValueError(f"{self.label}: {error}") from error
 
+    def exactly(self, input: Tensor, *rest: Any) -> Any:
+        """See the input of a calibration, and what the exact layer makes of it.
+
+        Raises:
+            ValueError: the exact layer refuses it, by its shape or type.
+        """
+        self.watch(input)
+        try:
+            return super().forward(input, *rest)  # type: ignore[misc]
+        except RuntimeError as error:
+            raise ValueError(f"{self.label}: {error}") from error
+
+    def refuse(self, input: Any, name: str = "input") -> None:
+        """TypeError for what is no tensor."""
+        kind = type(input)
+        where = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+        hint = f": pass torch.from_numpy({name})" if where == "numpy." else ""
+        raise TypeError(f"{self.label}: {name} is a {where}{kind.__name__}, expected a tensor{hint}")
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
+        self._let_go()
+        return super()._apply(fn, recurse)  # type: ignore[misc]
+
+    def _load_from_state_dict(self, *args: Any) -> None:
+        self._let_go()
+        super()._load_from_state_dict(*args)  # type: ignore[misc]
+
+    def _let_go(self) -> None:
+        """Forget the weights where torch is to swap them: it swaps none that something refers to."""
+        if torch.__future__.get_swap_module_params_on_conversion():
+            self.refresh()
+
     def refresh(self) -> None:
         """Make the weights ready anew: a few of many were changed through ``.data``, which nothing tells."""
         for parameter in cast(nn.Module, self).parameters(recurse=False):
@@ -188,6 +223,24 @@ def become_exact(layer: nn.Module) -> None:
         _recast(layer, layer.exact_class)
         for name in Approximate.__annotations__:
             layer.__dict__.pop(name, None)
+
+
+def copied(model: nn.Module) -> nn.Module:
+    """A deep copy.
+
+    Raises:
+        ValueError: a weight is no parameter but was computed of others, with a graph for gradients, as
+            pruning leaves it: torch does not copy such.
+    """
+    for name, layer in model.named_modules():
+        for key, value in vars(layer).items():
+            if isinstance(value, Tensor) and value.requires_grad and not value.is_leaf:
+                raise ValueError(
+                    f"{name + '.' if name else ''}{key} was computed of other tensors, as torch's pruning "
+                    "leaves it, and torch copies no such tensor: make it permanent "
+                    "(torch.nn.utils.prune.remove), or change the model itself (inplace=True)"
+                )
+    return copy.deepcopy(model)
 
 
 def _plain_class(layer: nn.Module) -> type[nn.Module]:

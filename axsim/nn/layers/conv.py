@@ -19,9 +19,10 @@ class ConvPart(Approximate):
 
     def forward(self, input: Tensor) -> Tensor:
         """x (N, C, *) or (C, *) to (N, O, *) or (O, *)."""
+        if not isinstance(input, Tensor):
+            self.refuse(input)
         if self.watched is not None:
-            self.watch(input)
-            return super().forward(input)  # type: ignore[misc]
+            return self.exactly(input)
         layer = cast(Any, self)
         x = input.unsqueeze(0) if input.ndim == len(layer.kernel_size) + 1 else input
         padding: Any = layer.padding

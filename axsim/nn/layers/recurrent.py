@@ -35,6 +35,8 @@ class RecurrentPart(Approximate):
     ) -> tuple[Tensor | PackedSequence, Hidden]:
         """Arguments and results as those of ``torch.nn.LSTM``, ``torch.nn.GRU`` and ``torch.nn.RNN``."""
         layer = cast(Any, self)
+        if not isinstance(input, Tensor | PackedSequence):
+            self.refuse(input)
         if isinstance(input, PackedSequence):
             sizes = input.batch_sizes.tolist()
             states = _first(layer, hx, input.data, sizes[0])

@@ -16,9 +16,10 @@ class TransposedPart(Approximate):
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """x (N, C, *) or (C, *) to (N, O, *) or (O, *)."""
+        if not isinstance(input, Tensor):
+            self.refuse(input)
         if self.watched is not None:
-            self.watch(input)
-            return super().forward(input, output_size)  # type: ignore[misc]
+            return self.exactly(input, output_size)
         layer = cast(Any, self)
         axes, x = len(layer.kernel_size), input
         extra = tuple(

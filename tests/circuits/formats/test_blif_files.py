@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from axsim.circuits import exact, read_blif, write_blif
-from axsim.circuits.formats import blif
+from axsim.circuits.formats import blif, verilog
 from axsim.circuits.formats.options import ReadOptions
 from axsim.errors import BlifError, NetlistError, NetlistFileError
 
@@ -272,3 +272,39 @@ def test_hierarchy_is_checked():
         read_blif(HALF + HALF)
     with pytest.raises(BlifError, match=r"text:4:1: cannot read '\.latch x': axsim simulates"):
         read_blif(HALF.replace(".names x y s\n10 1\n01 1\n", ".latch x y\n", 1) + TWO_BITS)
+
+
+NET_NUMBERS = dict(
+    zip(
+        ("a[0]", "a[1]", "b[0]", "b[1]", "p[0]", "p[1]", "p[2]", "p[3]"),
+        ("N1", "N18", "N35", "N52", "N545", "N1581", "N6288", "N6287"),
+        strict=True,
+    )
+)
+
+
+@pytest.mark.parametrize("form", ["blif", "verilog"])
+def test_numbers_of_nets_tell_no_order_and_a_model_around_does(form):
+    """As in ISCAS-85's c6288, whose outputs 6287 and 6288 stand the other way round."""
+    bits = list(NET_NUMBERS)
+    if form == "blif":
+        text, read = write_blif(exact(2)), read_blif
+        for bit, net in NET_NUMBERS.items():
+            plain = bit.replace("[", "").replace("]", "")
+            text = " ".join(net if word == plain else word for word in text.replace("\n", " \n ").split(" "))
+        names = [bit.replace("[", "").replace("]", "") for bit in bits]
+        around = (
+            f".model around\n.inputs {' '.join(names[:4])}\n.outputs {' '.join(names[4:])}\n.subckt exact2"
+        )
+        around += "".join(f" {NET_NUMBERS[bit]}={name}" for bit, name in zip(bits, names, strict=True)) + "\n"
+    else:
+        nets = list(NET_NUMBERS.values())
+        low, high = "{N18, N1}", "{N52, N35}"
+        text = f"module m(input {', '.join(nets[:4])}, output {', '.join(nets[4:])});\n"
+        text += f"assign {{N6287, N6288, N1581, N545}} = {low} * {high};\nendmodule\n"
+        read = verilog.read
+        around = "module around(input [1:0] a, b, output [3:0] p); m u("
+        around += ", ".join(f".{net}({bit})" for bit, net in NET_NUMBERS.items()) + "); endmodule\n"
+    with pytest.raises(NetlistError, match=r"lacks bit .* numbers of nets, whose order tells no .*a0, a1, "):
+        read(text)
+    assert np.array_equal(read(text + around).exhaustive(), exact(2).exhaustive())

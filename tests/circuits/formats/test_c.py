@@ -262,6 +262,8 @@ PROGRAMS = {
     "steps": """int x = a; int y = x++ + b; y += --x; y -= x--; y *= 3; y ^= x; y <<= 2; y >>= 1;
         y &= 0xffff; return y | 1;""",
     "divide": """return a / 4 + b % 8 + (a * 7) / 1 + 100 / 7 - 100 % 7;""",
+    "quotients": """int x = (int8_t)a, y = (int8_t)b | 1; unsigned u = ~a, v = b + 3u; if (b) x += a / b;
+        return x / y + x % y * 7 + (u / v ^ u % v) + a / 10 + a % 6 * b / 3 + (x * 1000) / (b - 300);""",
     "shifts": """return (a << (b & 7)) + (b >> (a & 7)) + ((1 << (a & 3)) - 1) + ((int8_t)b >> (a & 3));""",
     "octal": """return a + 010 + 0x1F + 0b101 + (b & 0xFFul) - 3ull;""",
     "boolean": """_Bool t = a & 0xF0; bool f = !b; return t * 2 + f + (a && b) + (a || b) + !!a;""",
@@ -354,7 +356,12 @@ REFUSED = [
     ("int f(uint8_t a, uint8_t b) { int x = a b; return x; }", 1, 41, "'b' came, expected ',' or ';'"),
     ("int f(uint8_t a, uint8_t b) { return a b; }", 1, 40, "'b' came, expected ';'"),
     ("int f(uint8_t a, uint8_t b) { return a / 0; }", 1, 40, "a division by 0"),
-    ("int f(uint8_t a, uint8_t b) { return a / b; }", 1, 40, "only powers of two"),
+    ("int f(uint8_t a, uint8_t b) { return a / b; }", 1, 40, "a division by 0"),
+    ("int f(uint8_t a, uint8_t b) { return b > 3 ? 0 : a % (b - 2); }", 1, 52, "a division by 0"),
+    (
+        "int f(uint8_t a, uint8_t b) { return (int)((unsigned)a << 31) / (b - 1 | 1); }",
+        *(1, 63, "a quotient of 32 bits that is too large"),
+    ),
     ("int f(uint8_t a, uint8_t b) { for (;;) a++; }", 1, 31, "more than 100000 gates"),
     ("int f(uint8_t a, uint8_t b) { for (;;) ; }", 1, 31, "does a loop never end"),
     ("int f(uint8_t a, uint8_t b) { while (a > 1) b + 1; return b; }", 1, 31, "does a loop never end"),
@@ -394,6 +401,20 @@ def test_refusals_name_the_place(
     assert str(refused.value).startswith(f"mine.c:{line}:{column}: ")
 
 
+def test_a_chain_of_conditions_is_no_depth(tmp_path: Path) -> None:
+    """A table by hand: a row is not within the row before it."""
+    rows = "".join(f"if (a == {k}) r = {(k * 37) & 255} * b; else " for k in range(256))
+    text = f"uint16_t f(uint8_t a, uint8_t b) {{ int r; {rows}r = 0; return r; }}"
+    netlist = c.read(text)
+    a, b = np.meshgrid(np.arange(256), np.arange(256), indexing="ij")
+    assert np.array_equal(netlist.exhaustive(), (a * 37 & 255) * b)
+    early = "".join(f"if (a == {k}) return {k + 1}; else " for k in range(200)) + "if (b) return 7; return 8;"
+    text = f"#include <stdint.h>\nuint16_t g(uint8_t a, uint8_t b) {{ {early} }}"
+    expected = np.where(a < 200, a + 1, np.where(b > 0, 7, 8))
+    assert np.array_equal(c.read(text).exhaustive(), expected)
+    assert np.array_equal(Compiled(text, tmp_path, {"g": ("uint8_t", "uint8_t")})("g", a, b), expected)
+
+
 def test_depth_and_size_are_bounded() -> None:
     deep = "int f(uint8_t a, uint8_t b) { return %s; }"
     assert c.read(deep % ("a" + " + b" * 100)).out_bits >= 16
@@ -406,7 +427,7 @@ def test_depth_and_size_are_bounded() -> None:
         with pytest.raises(NetlistFileError, match="within each other"):
             c.read(deep % inner)
     blocks = "int f(uint8_t a, uint8_t b) { %s return a; %s }"
-    for opening in ("{", "if (a) ", "if (a) ; else "):
+    for opening in ("{", "if (a) ", "if (a) ; else for (;;) "):
         with pytest.raises(NetlistFileError, match="within each other"):
             c.read(blocks % (opening * 10_000, "}" * 10_000 if opening == "{" else ""))
     with pytest.raises(NetlistFileError, match="expected at most"):
@@ -436,6 +457,8 @@ def expressions(draw: st.DrawFn, depth: int = 4) -> str:
     y = draw(expressions(depth=depth - 1))
     if kind == 3:
         return f"({x} ? {y} : {draw(expressions(depth=depth - 1))})"
+    if kind == 4:
+        return f"({x} {draw(st.sampled_from(['/', '%']))} ((({y}) & 63) + 1))"
     ops = ["+", "-", "*", "&", "|", "^", "<", "<=", ">", ">=", "==", "!=", "&&", "||"]
     return f"({x} {draw(st.sampled_from(ops))} {y})"
 

@@ -160,7 +160,7 @@ HEAD = "module m(input [3:0] a, b, output [3:0] p);\n"
             HEAD + "reg q; always @* if (a) q = 1 else q = 0;\nendmodule",
             "2:30: a ';' is missing behind '1'$",
         ),
-        (HEAD + "assign p = a b;\nendmodule", "2:14: 'b' came, expected .*;, <=, .*an operator$"),
+        (HEAD + "assign p = a b;\nendmodule", "2:14: 'b' came, expected .*;, <=, .*an operator"),
         (HEAD + "assign p = (a\nendmodule", r"3:1: 'endmodule' came, expected .*\), "),
         (HEAD + "assign p = a $ b;\nendmodule", r"2:14: '\$' is no part of Verilog"),
         (HEAD + "/* open\nendmodule", "2:1: a comment without an end"),
@@ -241,7 +241,7 @@ HEAD = "module m(input [3:0] a, b, output [3:0] p);\n"
         (HEAD + "assign p = a[4];\nendmodule", r"2:14: a\[4\] is outside a\[3:0\]"),
         (HEAD + "assign p = a[0:3];\nendmodule", "2:14: a slice of .* the wrong way round"),
         (HEAD + "assign p = {a, 1};\nendmodule", "2:16: a number within { } needs its width"),
-        (HEAD + "assign p = {0{a}};\nendmodule", "2:13: 0 copies"),
+        (HEAD + "assign p = {0{a}};\nendmodule", "2:13: 0 copies within { }; 1 to 65536"),
         (HEAD + "assign p = 4'b12;\nendmodule", "2:12: .*digits that are not of its base"),
         (
             HEAD + "assign p = a == 4294967296;\nendmodule",
@@ -310,6 +310,23 @@ def test_top(tmp_path: Path) -> None:
     assert verilog.read(two, ReadOptions(top="x")).name == "x"
     with pytest.raises(NetlistFileError, match="no module 'z'; there are x, y"):
         verilog.read(two, ReadOptions(top="z"))
+
+
+def test_casts() -> None:
+    """As IEEE Std 1800 has them: what is within keeps its own width and sign, and is extended by its sign."""
+    a, b = np.meshgrid(np.arange(16), np.arange(16), indexing="ij")
+    s = np.where(a > 7, a - 16, a)
+    for body, expected in (
+        ("assign p = 5'(a) + b;", a + b),
+        ("assign p = 4'(a + b);", (a + b) & 15),
+        ("assign p = 8'(signed'(a)) >> 4;", (s & 255) >> 4),
+        ("parameter W = 6; assign p = W '(a) - b;", (a - b) & 255),
+        ("assign p = unsigned'(-4'sd1) + 8'(b[2:0] & 3'd5);", 15 + (b & 5)),
+    ):
+        netlist = verilog.read(f"module m(input [3:0] a, b, output [7:0] p); {body} endmodule")
+        assert np.array_equal(netlist.exhaustive(), expected), body
+    with pytest.raises(NetlistFileError, match="2:12: 0 bits; 1 to 65536 are expected"):
+        verilog.read(HEAD + "assign p = 0'(a);\nendmodule")
 
 
 def test_library_and_includes(tmp_path: Path) -> None:

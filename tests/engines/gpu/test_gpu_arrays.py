@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import sys
+import weakref
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -108,3 +111,70 @@ def test_memory_is_of_the_size_asked_for(torch: Any, cupy: Any) -> None:
         pointer = arrays._torch_memory()(size)
         assert pointer.mem.size == pointer.mem.tensor.numel() == size
         assert pointer.mem.device_id == 0
+
+
+class Pool:
+    """CuPy's ``MemoryPool``: memory of one size that nobody holds any more is given again."""
+
+    def __init__(self, allocator: Any) -> None:
+        self.allocator = allocator
+        self.free: dict[int, list[Any]] = {}
+
+    def malloc(self, size: int) -> Pointer:
+        free = self.free.setdefault(size, [])
+        memory = free.pop() if free else self.allocator(size).mem
+        pooled = Memory(memory.ptr, size, memory, 0)
+        weakref.finalize(pooled, free.append, memory)
+        return Pointer(pooled, 0)
+
+    def free_all_blocks(self) -> None:
+        for free in self.free.values():
+            free.clear()
+
+
+@pytest.fixture
+def capturing(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, list[Any]]:
+    """A stand-in for CuPy whose stream is captured, and the memory that its allocator has given."""
+    given: list[Any] = []
+    current: list[Any] = []
+
+    def allocate(size: int) -> Pointer:
+        memory = Memory(4096 * (len(given) + 1), size, None, 0)
+        given.append(weakref.ref(memory))
+        return Pointer(memory, 0)
+
+    @contextmanager
+    def using_allocator(allocator: Any) -> Iterator[None]:
+        current.append(allocator)
+        yield
+        current.pop()
+
+    cupy = stand_in()
+    cupy.cuda.Device = lambda device: nullcontext()
+    cupy.cuda.MemoryPool = Pool
+    cupy.cuda.using_allocator = using_allocator
+    cupy.cuda.get_allocator = lambda: current[-1]
+    current.append(allocate)
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    monkeypatch.setattr(arrays, "current", lambda: SimpleNamespace(capturing=lambda: True))
+    monkeypatch.setattr(arrays, "_kept", [])
+    return cupy, given
+
+
+def test_a_captured_call_uses_its_memory_again_and_nobody_else_ever(capturing: Any) -> None:
+    """A product's workspace is that of the products before it; a replay finds all memory as it left it."""
+    cupy, given = capturing
+    with arrays.CuPy().context(0):
+        malloc = cupy.cuda.get_allocator()
+        for _ in range(5):
+            malloc(1 << 25)
+        held = malloc(1 << 25)
+        malloc(512)
+        malloc.__self__.free_all_blocks()  # as CuPy does where memory is short
+    assert len(given) == 2
+    del held, malloc
+    with arrays.CuPy().context(0):
+        cupy.cuda.get_allocator()(1 << 25)
+    cupy.cuda.get_allocator()(1 << 25)
+    gc.collect()
+    assert [memory() is not None for memory in given] == [True, True, True, False]

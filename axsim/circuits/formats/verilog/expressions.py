@@ -100,7 +100,7 @@ class Evaluator(ABC):
                     sum(self._part_width(part) for part in expression.parts), expression.pos
                 ), False
             case Replication():
-                width = self._count(expression) * self.type_of(expression.part)[0]
+                width = self._copies(expression) * self.type_of(expression.part)[0]
                 return self._limited(width, expression.pos), False
             case Call():
                 return self._call_type(expression)
@@ -162,6 +162,9 @@ class Evaluator(ABC):
     def _call_type(self, call: Call) -> Type:
         if call.name in ("$signed", "$unsigned"):
             return self.type_of(self._only_argument(call))[0], call.name == "$signed"
+        if call.name == "'":
+            size, operand = call.arguments
+            return self._size(size, "bits"), self.type_of(operand)[1]
         if call.name == "$clog2":
             return 32, True
         symbol = self.function(call)
@@ -207,7 +210,7 @@ class Evaluator(ABC):
                 parts = [self.value(part) for part in reversed(expression.parts)]
                 return extend([bit for part in parts for bit in part], width, False)
             case Replication():
-                return extend(self.value(expression.part) * self._count(expression), width, False)
+                return extend(self.value(expression.part) * self._copies(expression), width, False)
             case Call():
                 return extend(self._call(expression), width, signed)
             case Text():
@@ -254,10 +257,13 @@ class Evaluator(ABC):
         ]
         return extend(bits, width, signed)
 
-    def _count(self, replication: Replication) -> int:
-        count = self.constant(replication.count)
+    def _copies(self, replication: Replication) -> int:
+        return self._size(replication.count, "copies within { }")
+
+    def _size(self, expression: Expression, what: str) -> int:
+        count = self.constant(expression)
         if not 1 <= count <= MAX_WIDTH:
-            raise MeaningError(f"{count} copies within {{ }}; 1 or more are expected", replication.pos)
+            raise MeaningError(f"{count} {what}; 1 to {MAX_WIDTH} are expected", expression.pos)
         return count
 
     def _unary(self, expression: Unary, width: int, signed: bool) -> Bits:
@@ -270,8 +276,7 @@ class Evaluator(ABC):
         if operator == "!":
             return extend([graph.not_(self.truth(expression.operand))], width, False)
         op, inverts = _REDUCTIONS[operator]
-        bits = self.value(expression.operand)
-        result = graph.tree(op, bits, 0)
+        result = graph.tree(op, self.value(expression.operand), 0)
         return extend([graph.not_(result) if inverts else result], width, False)
 
     def _ternary(self, expression: Ternary, width: int, signed: bool) -> Bits:
@@ -378,6 +383,8 @@ class Evaluator(ABC):
     def _call(self, call: Call) -> Bits:
         if call.name in ("$signed", "$unsigned"):
             return self.value(self._only_argument(call))
+        if call.name == "'":
+            return extend(self.value(call.arguments[1]), *self._call_type(call))
         if call.name == "$clog2":
             value = self.constant(self._only_argument(call))
             return constant_bits(max(value - 1, 0).bit_length(), 32)

@@ -193,6 +193,7 @@ _WORDS = {
     "DOT": ".",
     "AT": "@",
     "QMARK": "?",
+    "QUOTE": "'(",
     "STAR": "*",
     "LESS_EQUAL": "<=",
     "GATE": "a gate",

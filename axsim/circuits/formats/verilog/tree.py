@@ -74,8 +74,7 @@ def chain(parts: SequenceOf[Any]) -> Expression:
 
     def reduce(strength: int) -> None:
         while waiting and STRENGTH[waiting[-1]] >= strength:
-            level = STRENGTH[waiting[-1]]
-            count = 1
+            level, count = STRENGTH[waiting[-1]], 1
             while count < len(waiting) and STRENGTH[waiting[-count - 1]] == level:
                 count += 1
             operators = waiting[-count:]
@@ -106,8 +105,7 @@ class TreeBuilder(Transformer[Token, Any]):
     def string(self, token: Token) -> Text:
         return Text(token.pos, token.value)
 
-    def real(self, token: Token) -> Text:
-        return Text(token.pos, token.value)
+    real = string
 
     def name(self, token: Token, *selects: Select) -> Name:
         return Name(token.pos, token.value, selects)
@@ -124,6 +122,11 @@ class TreeBuilder(Transformer[Token, Any]):
 
     def call(self, token: Token, *arguments: Expression) -> Call:
         return Call(token.pos, token.value, list(arguments))
+
+    def cast(self, kind: Token, operand: Expression) -> Call:
+        if kind.type == "SIGN":
+            return Call(kind.pos, f"${kind.value}", [operand])
+        return Call(kind.pos, "'", [self.number(kind) if kind.type == "NUMBER" else self.name(kind), operand])
 
     def unary(self, operator: Token, operand: Expression) -> Unary:
         return Unary(operator.pos, operator.value, operand)

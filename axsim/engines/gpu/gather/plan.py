@@ -24,8 +24,9 @@ _BUFFER_BYTES = 1 << 15  # the interleaved entries of a term
 _STATIC_BYTES = 1 << 10
 # Of lanes in a tile of gather_columns.cu: the fewer, the more rows it has, and the less is read to fill.
 _GROUPS = (8, 4)
-# Rows of a thread there; there are fewer registers where windows or global memory are addressed.
-_RUNS, _RUNS_WITH_ADDRESSES = (8, 16, 22), (8, 20)
+# Rows of a thread there; there are fewer registers where windows or global memory are addressed, or both and
+# a buffer is filled in two turns (eight groups).
+_RUNS, _RUNS_WITH_ADDRESSES, _RUNS_WITH_MORE = (8, 16, 22), (8, 20), (8, 16)
 _TABLE_RUN = 4
 
 # A multiprocessor reads so many bytes from the second-level cache in a cycle while all of them do; by compute
@@ -34,15 +35,19 @@ _L2_BYTES = {
     (7, 5): 20.0, (8, 0): 24.0, (8, 6): 16.0, (8, 9): 13.0, (9, 0): 24.0, (10, 0): 20.0, (12, 0): 13.0,
 }  # fmt: skip
 _OUT_BYTES = 12.0  # ... and writes
-_ATOMICS = 4.0  # additions to outputs in a cycle
-_TERM_CYCLES = 60.0  # a barrier, and what is not hidden behind it
+_ATOMICS = 4.0  # additions to outputs in a cycle: half a sector of eight
+_CLEAR_CYCLES = 4000.0  # a launch that clears the outputs before, and what writing them takes beside it
+# Of a term, in which shared memory idles around barriers: by a model that runs the machine code
+# (tools/gpu_idle.py); more where the table is read from further away, or windows are; and as often again, or
+# almost, where a buffer is filled and looked up in by turns.
+_IDLE_CYCLES, _IDLE_FOR_TABLE, _IDLE_FOR_WINDOWS, _IDLE_BY_TURNS = 90.0, 90.0, 160.0, 1.6
 _SHARED_LOOKUPS = 9.0  # one by one, at random, in shared memory
 _CACHED_LOOKUPS = 4.0  # ... in the first-level cache
-_SPLIT_MARGIN = 1.1  # a split must promise so much, for outputs are cleared before, and added to in any order
+_SPLIT_MARGIN = 1.03  # a split must promise so much: that additions meet at the same place costs time too
 _LEAST_TERMS = 16  # of a piece, where terms are split to give all multiprocessors work
 MOST_TILES = 2**31 - 1
 DEPTHWISE_FILTERS = 16  # a channel with as many filters has lanes enough for the kernels planned here
-_SPLITS = (1, 2, 3, 4, 6, 8, 11, 16, 22, 33, 44, 66, 88, 132, 264)
+_MOST_SPLITS = 264
 
 
 @dataclass(frozen=True)
@@ -153,19 +158,27 @@ def _columns(device: Device, work: Sums, stream_left: bool) -> Iterator[Variant]
     for table_shared, groups in product((True, False) if work.entry_bytes == 2 else (False,), _GROUPS):
         lanes = groups * 16 // work.entry_bytes
         # As many rows as registers allow; fewer where tiles of so many cover the work badly.
-        for run in _RUNS if table_shared and not streams_windows else _RUNS_WITH_ADDRESSES:
+        runs = _RUNS if table_shared and not streams_windows else _RUNS_WITH_ADDRESSES
+        if streams_windows and not table_shared and groups == 8:
+            runs = _RUNS_WITH_MORE
+        for run in runs:
             rows = THREADS // groups * run
             for buffers in (2, 1):
-                staged = 2 * (THREADS // groups * -(-run // 4) * 4 + lanes)
+                staged = (buffers + 1) * (THREADS // groups * -(-run // 4) * 4 + lanes)
                 shared = table_shared * TABLE_BYTES + buffers * _BUFFER_BYTES + staged
                 if shared + _STATIC_BYTES > device.shared_per_block:
                     continue
-                # 128 bytes a cycle: entries, a warp's staged operands four at a time, stores of the fill.
-                look_up = rows * groups / 8 + THREADS / 32 * (-(-run // 4) + 3) + _BUFFER_BYTES / 128
+                # 128 bytes a cycle: entries, a warp's staged operands four at a time, stores of the fill, and
+                # what it reads of the table, through the first-level cache too, for that is the same memory.
                 filled = _BUFFER_BYTES * groups // 8
-                read = filled / 128 if table_shared else filled / _l2_bytes(device)
-                apart = table_shared or buffers == 1
-                term = (look_up + read if apart else max(look_up, read)) + _TERM_CYCLES * (3 - buffers)
+                stores = (_BUFFER_BYTES + filled) / 128
+                look_up = rows * groups / 8 + THREADS / 32 * (-(-run // 4) + 3) + stores
+                read = 0.0 if table_shared else filled / _l2_bytes(device)
+                term = max(look_up, read) if buffers == 2 else look_up + read
+                idle = (
+                    _IDLE_CYCLES + _IDLE_FOR_TABLE * (not table_shared) + _IDLE_FOR_WINDOWS * streams_windows
+                )
+                term += idle if buffers == 2 else idle * _IDLE_BY_TURNS
                 for splits, piece, tiles, cycles in _splits(
                     device, work, stream_left, rows, lanes, term, table_shared, work.safe_depth
                 ):
@@ -206,7 +219,11 @@ def _splits(
     whole = work.batch * _pieces(stream, rows) * _pieces(fixed, lanes)
     most = MOST_TILES if work.out_bytes == 4 else min(safe_depth, MOST_TILES)
     least = _pieces(work.depth, most)
-    for wanted in {least, *(s for s in _SPLITS if least < s <= work.depth // _LEAST_TERMS)}:
+    useful = _balanced(whole, device.multiprocessors)
+    cleared = _CLEAR_CYCLES + work.batch * work.left * work.right * work.out_bytes / (
+        _OUT_BYTES * device.multiprocessors
+    )
+    for wanted in {least, *(s for s in useful if least < s <= work.depth // _LEAST_TERMS)}:
         piece = _pieces(work.depth, wanted)
         splits = _pieces(work.depth, piece)  # none is empty
         outputs = rows * lanes * (1 / _ATOMICS if splits > 1 else work.out_bytes / _OUT_BYTES)
@@ -214,8 +231,28 @@ def _splits(
         waves = _pieces(tiles, device.multiprocessors)
         cycles = waves * (piece * term_cycles + outputs) + table_shared * TABLE_BYTES / _l2_bytes(device)
         if splits > 1:
-            cycles *= _SPLIT_MARGIN
+            cycles = (cycles + cleared) * _SPLIT_MARGIN
         yield splits, piece, tiles, cycles
+
+
+@lru_cache(maxsize=1024)
+def _balanced(tiles: int, multiprocessors: int) -> tuple[int, ...]:
+    """Into how many pieces the terms of so many tiles are worth splitting.
+
+    Each number leaves less of the multiprocessors idle than all smaller ones, as tiles go in waves.
+
+    >>> _balanced(96, 108)
+    (1, 9)
+    """
+    found: list[int] = []
+    least_idle = 1.0
+    for splits in range(1, _MOST_SPLITS + 1):
+        waves = _pieces(tiles * splits, multiprocessors)
+        idle = 1 - tiles * splits / (multiprocessors * waves)
+        if idle < least_idle:
+            found.append(splits)
+            least_idle = idle
+    return tuple(found)
 
 
 def _l2_bytes(device: Device) -> float:

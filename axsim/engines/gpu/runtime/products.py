@@ -3,7 +3,9 @@
 cuBLAS is called without CuPy in between, which refuses all of it while a stream is captured into a CUDA
 graph (cuBLAS does not). It has a handle of our own, one for each GPU. Its workspace, where parts of sums that
 it has split are added up, comes from the caller's allocator for each product, like all other memory: so it
-belongs to one stream, or to one graph, and to nobody else at the same time.
+belongs to one stream, or to one captured call, and to nobody else at the same time. One workspace kept for
+each stream would not do: graphs that were captured on one stream, as torch captures all of them, may be
+replayed at the same time, and would add up their sums in the same place.
 """
 
 from __future__ import annotations

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from axsim.engines.forms.folded import FoldedTable
 from axsim.engines.gpu import choice
-from axsim.engines.gpu.gather.plan import _L2_BYTES, MOST_TILES, Sums, Variant, choose_variant, variants
+from axsim.engines.gpu.gather.plan import (
+    _L2_BYTES,
+    MOST_TILES,
+    Sums,
+    Variant,
+    _balanced,
+    choose_variant,
+    variants,
+)
 from axsim.engines.gpu.gather.tables import entries
 from axsim.engines.gpu.runtime.interface import Device
 from tests.cuda_emulator.emulated_runtime import DEVICES, HOPPER
@@ -111,6 +119,23 @@ def test_narrow_products_look_up_one_by_one(m: int, n: int) -> None:
 def test_small_outputs_occupy_many_multiprocessors(m: int, k: int, n: int) -> None:
     """Terms are split where there are fewer tiles than multiprocessors."""
     assert chosen(m, k, n).tiles >= HOPPER.multiprocessors / 4
+
+
+@given(st.integers(1, 2000), st.integers(1, 200))
+def test_terms_are_split_where_the_last_wave_is_fuller_for_it(tiles: int, multiprocessors: int) -> None:
+    """No number of pieces that is left out would leave less of the GPU idle than all smaller ones."""
+    kept = _balanced(tiles, multiprocessors)
+    idle = [-tiles * s % multiprocessors / -(-tiles * s // multiprocessors) for s in range(1, 265)]
+    assert kept == tuple(s for s in range(1, 265) if all(idle[s - 1] < before for before in idle[: s - 1]))
+
+
+def test_a_wave_that_is_mostly_idle_is_filled() -> None:
+    """Of 2048 rows and columns an A100 has fewer tiles than multiprocessors."""
+    (ampere,) = (device for device in DEVICES if device.capability == (8, 0))
+    variant = chosen(2048, 2048, 2048, ampere)
+    assert variant.splits > 1
+    waves = -(-variant.tiles // ampere.multiprocessors)
+    assert variant.tiles > 0.95 * waves * ampere.multiprocessors
 
 
 def test_the_longer_operand_streams() -> None:

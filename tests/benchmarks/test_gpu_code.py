@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tools.gpu_counts import counts, inner_loop, listings
+from benchmarks.gpu_code import counts, halves, inner_loop, listings
 
 LISTING = """
 	code for sm_90
@@ -45,3 +45,13 @@ def test_the_loop_with_the_most_look_ups_is_counted() -> None:
 def test_a_kernel_without_look_ups_is_refused() -> None:
     with pytest.raises(ValueError, match="no loop of the kernel reads 16 bytes"):
         inner_loop(listings(LISTING)["other"])
+
+
+def test_either_half_of_the_warps_goes_through_one_of_two_parts_that_fill() -> None:
+    texts = [
+        *("@P0 BRA 0x30", "LDS.64 R8, [R3]", "STS.128 [R7], R12", "LDS.128 R4, [R2]"),
+        *("@!P0 BRA 0x80", "LDS.64 R8, [R3]", "PRMT R1, R1, R1, R1", "STS.128 [R7], R12", "BAR.SYNC 0x0"),
+    ]
+    body = [(16 * i, text.removeprefix("@P0 ").removeprefix("@!P0 ")) for i, text in enumerate(texts)]
+    assert halves(body) == (body[:5] + body[8:], body[:1] + body[3:])
+    assert halves(body[:5]) == (body[:5], body[:5])
