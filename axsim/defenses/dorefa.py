@@ -80,11 +80,12 @@ def dorefa(model: nn.Module, bits: int = 4, *, activations: bool = False, last: 
             included.
         bits: 1 to 31.
         activations: whether every ``nn.ReLU`` becomes a :class:`QuantizedReLU`. ReLUs that are called as
-            functions cannot be seen.
+            functions cannot be seen: a model that calls all of them so is refused.
         last: whether the last fully connected layer (in the order of ``model.modules()``) is quantised, too.
 
     Raises:
-        ValueError: bits out of range, or a model without anything to quantise.
+        ValueError: bits out of range, a model without anything to quantise, or without an ``nn.ReLU`` where
+            ``activations`` are to be.
 
     >>> import torch
     >>> model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2))
@@ -105,6 +106,11 @@ def dorefa(model: nn.Module, bits: int = 4, *, activations: bool = False, last: 
     for layer in layers:
         if last or not dense or layer is not dense[-1]:
             parametrize.register_parametrization(layer, "weight", QuantizedWeight(bits))
+    if activations and not any(isinstance(module, nn.ReLU) for module in made.modules()):
+        raise ValueError(
+            f"activations: {type(model).__name__} has no nn.ReLU whose outputs could be quantised; a ReLU "
+            "that forward calls as a function cannot be seen"
+        )
     if activations:
         for module in list(made.modules()):
             for name, child in module.named_children():

@@ -118,3 +118,13 @@ def test_bad_arguments() -> None:
         quantization_network(widths=(1, 2))
     with pytest.raises(ValueError, match="side"):
         quantization_network(side=4)
+
+
+def test_activations_that_cannot_be_seen_are_refused() -> None:
+    """LeNet-5 calls its ReLUs as functions: nothing of them would be quantised, in silence."""
+    from axsim import models
+
+    network = models.get("lenet5", seed=0)
+    with pytest.raises(ValueError, match=r"activations: LeNet5 has no nn\.ReLU"):
+        dorefa(network, 4, activations=True)
+    dorefa(network, 4)

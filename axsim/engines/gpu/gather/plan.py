@@ -40,7 +40,7 @@ _CLEAR_CYCLES = 4000.0  # a launch that clears the outputs before, and what writ
 # Of a term, in which shared memory idles around barriers: by a model that runs the machine code
 # (tools/gpu_idle.py); more where the table is read from further away, or windows are; and as often again, or
 # almost, where a buffer is filled and looked up in by turns.
-_IDLE_CYCLES, _IDLE_FOR_TABLE, _IDLE_FOR_WINDOWS, _IDLE_BY_TURNS = 90.0, 90.0, 160.0, 1.6
+_IDLE_CYCLES, _IDLE_FOR_TABLE, _IDLE_FOR_WINDOWS, _IDLE_BY_TURNS = 75.0, 70.0, 160.0, 1.6
 _SHARED_LOOKUPS = 9.0  # one by one, at random, in shared memory
 _CACHED_LOOKUPS = 4.0  # ... in the first-level cache
 _SPLIT_MARGIN = 1.03  # a split must promise so much: that additions meet at the same place costs time too

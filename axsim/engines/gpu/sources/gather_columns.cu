@@ -18,9 +18,9 @@
 // So the tile is tall: with four groups it is of 1,408 x 32, and a term takes 704 cycles for entries, 48 for the
 // stream's bytes, 128 + 256 to fill the buffer and 48 for operands: 1,184 cycles for 45,056 look-ups, 38.1 a cycle. With
 // eight groups and no copies (704 x 64) it would be 34.8. (Two groups would come to 40.8, in tiles of 2,816 rows, which
-// few outputs fill.) That is 8.8e12/s on 132 multiprocessors at 1.755 GHz, less what a barrier a term costs (90 cycles
+// few outputs fill.) That is 8.8e12/s on 132 multiprocessors at 1.755 GHz, less what a barrier a term costs (77 cycles
 // by a model, tools/gpu_idle.py): an estimate, not a measurement. Shared memory would give 64 a cycle if nothing had to
-// be filled. Issue is no limit: of 1,184 cycles NVRTC's code for sm_90 takes 694 (tools/gpu_counts.py). To that end
+// be filled. Issue is no limit: of 1,184 cycles NVRTC's code for sm_90 takes 698 (tools/gpu_counts.py). To that end
 // places are offsets from one base, bytes are taken from words by a permutation, and a term too much may be fetched and
 // staged: under a condition, compilers would move the loads down to where it is asked again.
 // With the table in the second-level cache (TABLE_SHARED 0) a fill reads half as much with four groups: 16 KiB from
