@@ -2,14 +2,14 @@
 
 Read are modules in any order, with parameters, ANSI and other lists of ports; nets, arrays and variables;
 gates and arrays of gates; instances of modules and of the cells that come with axsim or with a library
-given; ``assign`` with all operators, with the language's rules of width and sign; ``generate``; ``always
-@(*)`` and ``always_comb`` with ``if``, ``case``, ``casez``, ``casex`` and loops whose conditions are
+given; ``assign`` with all operators, with the language's rules of width and sign; ``generate``;
+``always @(*)`` and ``always_comb`` with ``if``, ``case``, ``casez``, ``casex`` and loops whose conditions are
 constant; functions; and the preprocessor. Nothing is simulated: a value that is x, a net without a driver, a
 latch or a cycle is an error as soon as an output depends on it, and so is a clock. A division by 0 gives x:
 it is an error that names operands for which an output would be x, found by trying all that the divisor
 depends on (20 bits at most; beyond, the text must make it plain, as b == 0 ? 0 : a / b does). A vector whose
 upper bits are computed of its lower ones is followed bit by bit, as synthesis does; simulators say x where
-that goes through + or *, and axsim says what the gates do. Delays and ``specify`` blocks are passed over.
+that goes through ``+`` or ``*``, and axsim says what the gates do. Delays and ``specify`` blocks are passed over.
 Test benches (modules without ports) are not looked at. The language: IEEE Std 1364-2005, with ``logic``,
 ``int``, ``++``, ``+=`` and ``'0`` of IEEE Std 1800.
 
