@@ -48,6 +48,10 @@ struct Kernel {
     // sums is [stream.rows]: one lane.
     void (*single)(const Entry *entries, const Panel &stream, const FixedPanel &fixed, std::size_t lane,
                    std::uint32_t *sums);
+    // As many lanes as `wide`, for a signed operand that streams, where Columns::mirrored(): takes both passes at once,
+    // each half of the panels' terms, and a multiple of Panel::kGroup. Its sums are 65,535 greater for each term of one
+    // pass, and need no offsets. `run` is nullptr where there is none.
+    WideKernel<Entry> paired = {};
 };
 
 // The kernels of one instruction set, for both types of table entries.

@@ -54,7 +54,7 @@ auto with_rows(const LookupWeights &weights, const T *a, std::size_t rows, const
         return use(Lookups{table, left, right, Axis{rows, rows > 0 ? rows : 1, 0, columns},
                            Axis{columns, columns > 0 ? columns : 1, 0, 1}, 1, rows * columns, depth});
     };
-    if (fixes_left(table, rows, columns)) {
+    if (fixes_left(table, rows, columns, depth)) {
         const std::size_t passes = table.columns(true).passes();
         const std::vector<std::uint16_t> numbers = numbered(table.columns(true), a, rows, depth);
         const MatrixOperand<std::uint16_t> left(numbers.data(), &only, 0, passes * depth, 1);
@@ -89,7 +89,7 @@ auto with_patches(const LookupWeights &weights, const T *x, const ConvShape &sha
                            shape.depth()});
     };
     const std::uint16_t index = index_of(outside);
-    if (fixes_left(table, rows, filters)) {
+    if (fixes_left(table, rows, filters, shape.depth())) {
         const Columns &columns = table.columns(true);
         const std::vector<std::uint16_t> numbers = numbered(columns, x, shape.images * groups, run);
         const PatchOperand<std::uint16_t> left(numbers.data(), passed(columns.passes()), columns.column(index, 0),

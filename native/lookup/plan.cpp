@@ -9,6 +9,7 @@ namespace axsim {
 namespace {
 
 constexpr std::size_t kMostTerms = 2048;
+constexpr std::size_t kMostPaired = 16384;     // where both passes are taken at once: tiles have all terms
 constexpr std::size_t kLeastTerms = 64;        // where terms are split among workers
 constexpr std::size_t kPanelBytes = 2U << 20;  // target for a packed panel of the stream: half of an L2 cache or so
 constexpr std::size_t kLeastRows = 1024;       // ... but long enough to pay for interleaving
@@ -26,12 +27,21 @@ double single_cost(std::size_t rows, std::size_t lanes) {
 }
 
 template <class Entry>
-double cost(const Kernel<Entry> &kernel, std::size_t rows, std::size_t lanes) {
+double cost(const Kernel<Entry> &kernel, std::size_t rows, std::size_t lanes, bool paired = false) {
     const auto group = [&](std::size_t count) {
+        if (paired) return count > 0 ? kernel.paired.cost(rows, count) : 0.0;
         const WideKernel<Entry> *best = choose(kernel, rows, count);
         return best ? best->cost(rows, count) : single_cost(rows, count);
     };
     return static_cast<double>(lanes / kernel.wide.lanes) * group(kernel.wide.lanes) + group(lanes % kernel.wide.lanes);
+}
+
+// Whether so many terms, of all passes, are best summed two passes at once.
+template <class Entry>
+bool pays_paired(const Columns &columns, const Kernel<Entry> &kernel, std::size_t rows, std::size_t lanes,
+                 std::size_t terms) {
+    return columns.mirrored() && kernel.paired.run != nullptr && terms <= std::min(kMostPaired, columns.safe_depth()) &&
+           terms / 2 % Panel::kGroup == 0 && cost(kernel, rows, lanes, true) < cost(kernel, rows, lanes);
 }
 
 struct Cut {
@@ -42,9 +52,15 @@ struct Cut {
 template <class Entry>
 class Cuts {
   public:
-    Cuts(const Kernel<Entry> &kernel, std::size_t batch, std::size_t rows, std::size_t terms, std::size_t lanes,
-         std::size_t most_terms)
-        : kernel_(kernel), batch_(batch), rows_(rows), terms_(terms), lanes_(lanes), most_terms_(most_terms) {}
+    Cuts(const Kernel<Entry> &kernel, bool paired, std::size_t batch, std::size_t rows, std::size_t terms,
+         std::size_t lanes, std::size_t most_terms)
+        : kernel_(kernel),
+          paired_(paired),
+          batch_(batch),
+          rows_(rows),
+          terms_(terms),
+          lanes_(lanes),
+          most_terms_(most_terms) {}
 
     std::size_t rows(const Cut &cut) const { return ceil_div(rows_, cut.row_tiles); }
     std::size_t terms(const Cut &cut) const {  // whole groups: a panel's last one is slower if it is not full
@@ -65,7 +81,8 @@ class Cuts {
     double time(const Cut &cut, std::size_t workers) const {
         const auto r = static_cast<double>(rows(cut)), t = static_cast<double>(terms(cut)),
                    l = static_cast<double>(lanes(cut));
-        const double tile = t * cost(kernel_, rows(cut), lanes(cut)) + kPackByte * t * l + kWriteSum * r * l + kTile;
+        const double tile =
+            t * cost(kernel_, rows(cut), lanes(cut), paired_) + kPackByte * t * l + kWriteSum * r * l + kTile;
         const std::size_t tiles = ceil_div(count(cut), workers);
         const auto panels = static_cast<double>(ceil_div(tiles, cut.lane_tiles));
         return (static_cast<double>(tiles) + kStraggling) * tile + panels * kPackByte * r * t;
@@ -83,7 +100,7 @@ class Cuts {
             }
         };
         const std::size_t groups = ceil_div(lanes_, kernel_.wide.lanes),
-                          most_terms = std::max(least.term_tiles, terms_ / kLeastTerms);
+                          most_terms = paired_ ? 1 : std::max(least.term_tiles, terms_ / kLeastTerms);
         for (std::size_t lane_tiles = least.lane_tiles;; lane_tiles = std::min(2 * lane_tiles, groups)) {
             for (std::size_t row_tiles = least.row_tiles;; row_tiles = std::min(2 * row_tiles, rows_)) {
                 // As many rows, or terms, as give every worker equally many tiles.
@@ -103,6 +120,7 @@ class Cuts {
 
   private:
     const Kernel<Entry> &kernel_;
+    bool paired_;
     std::size_t batch_, rows_, terms_, lanes_, most_terms_;
 };
 
@@ -123,10 +141,12 @@ double lookup_time(const Columns &columns, std::size_t rows, std::size_t lanes, 
     return kernel + kPackByte * (r + l) + kWriteSum * r * l / static_cast<double>(std::max<std::size_t>(terms, 1));
 }
 
-bool fixes_left(const Table &table, std::size_t left_rows, std::size_t right_rows) {
-    const auto time = [](const Columns &columns, std::size_t rows, std::size_t lanes) {
-        const double kernel = columns.narrow() ? cost(kernels().of<std::uint16_t>(), rows, lanes)
-                                               : cost(kernels().of<std::int32_t>(), rows, lanes);
+bool fixes_left(const Table &table, std::size_t left_rows, std::size_t right_rows, std::size_t depth) {
+    const auto time = [&](const Columns &columns, std::size_t rows, std::size_t lanes) {
+        const Kernel<std::uint16_t> &small = kernels().of<std::uint16_t>();
+        const bool paired = pays_paired(columns, small, rows, lanes, depth * columns.passes());
+        const double kernel =
+            columns.narrow() ? cost(small, rows, lanes, paired) : cost(kernels().of<std::int32_t>(), rows, lanes);
         return static_cast<double>(columns.passes()) * kernel;
     };
     return time(table.columns(true), right_rows, left_rows) < time(table.columns(false), left_rows, right_rows);
@@ -144,9 +164,10 @@ TilePlan plan_tiles(const Lookups &p, bool fixed_left, int threads) {
     const double worth = lookups / static_cast<double>(kLookupsPerWorker);
     auto workers = static_cast<std::size_t>(std::clamp(worth, 1.0, static_cast<double>(std::max(threads, 1))));
 
-    const std::size_t most_terms = std::min(kMostTerms, columns.safe_depth());
+    const bool paired = pays_paired(columns, kernel, stream.size, fixed.size, depth);
+    const std::size_t most_terms = paired ? depth : std::min(kMostTerms, columns.safe_depth());
     const std::size_t most_rows = std::clamp(kPanelBytes / std::min(depth, most_terms), kLeastRows, kMostRows);
-    const Cuts<Entry> cuts(kernel, p.batch, stream.size, depth, fixed.size, most_terms);
+    const Cuts<Entry> cuts(kernel, paired, p.batch, stream.size, depth, fixed.size, most_terms);
     Cut cut =
         cuts.tight({ceil_div(stream.size, most_rows), ceil_div(depth, most_terms), ceil_div(fixed.size, kMostLanes)});
     if (workers > 1) cut = cuts.best(cut, workers);
@@ -157,6 +178,7 @@ TilePlan plan_tiles(const Lookups &p, bool fixed_left, int threads) {
             stream,
             fixed,
             fixed_left,
+            paired,
             depth,
             cuts.rows(cut),
             cuts.terms(cut),

@@ -23,14 +23,15 @@ struct TilePlan {
     const Operand<std::uint16_t> &fixed;
     Axis stream_axis, fixed_axis;
     bool fixed_left;
+    bool paired;                     // both passes at once, of all terms
     std::size_t depth;               // terms, of all passes
     std::size_t rows, terms, lanes;  // of a tile
     std::size_t row_tiles, term_tiles, lane_tiles;
     Schedule schedule;
 };
 
-// Whether the left operand is the one that is fixed.
-bool fixes_left(const Table &table, std::size_t left_rows, std::size_t right_rows);
+// Whether the left operand is the one that is fixed; depth counts operands, not passes.
+bool fixes_left(const Table &table, std::size_t left_rows, std::size_t right_rows, std::size_t depth);
 template <class Entry>
 TilePlan plan_tiles(const Lookups &problem, bool fixed_left, int threads);
 

@@ -159,9 +159,12 @@ void sum_tile(const TilePlan &plan, const Tile &tile, TileScratch &scratch, cons
     auto *const sums = scratch.sums.of(tile.rows * kernel.wide.lanes);
     const bool lane_by_lane = plan.stream_axis.stride == 1;
     auto *const running = scratch.running.of(tile.rows * kernel.wide.lanes / 3);
-    add_offsets(plan.columns, tile.fixed, scratch.corrections);
+    if (plan.paired)
+        scratch.corrections.assign(tile.lanes, std::int64_t{-65535} * static_cast<std::int64_t>(tile.terms / 2));
+    else
+        add_offsets(plan.columns, tile.fixed, scratch.corrections);
     for (std::size_t lane = 0; lane < tile.lanes;) {
-        const WideKernel<Entry> *wide = choose(kernel, tile.rows, tile.lanes - lane);
+        const WideKernel<Entry> *wide = plan.paired ? &kernel.paired : choose(kernel, tile.rows, tile.lanes - lane);
         const std::size_t width = wide ? wide->lanes : 1, count = std::min(width, tile.lanes - lane);
         const bool apart = wide && wide->knows_apart && lane_by_lane;
         if (wide)
@@ -287,7 +290,7 @@ template <class Use>
 Schedule with_plan(const Lookups &problem, int threads, const Use &use) {
     const bool fixed_left = problem.left.fixed != nullptr && problem.right.stream != nullptr &&
                             (problem.right.fixed == nullptr || problem.left.stream == nullptr ||
-                             fixes_left(problem.table, problem.left_axis.size, problem.right_axis.size));
+                             fixes_left(problem.table, problem.left_axis.size, problem.right_axis.size, problem.depth));
     if (problem.table.columns(fixed_left).narrow())
         return use(plan_tiles<std::uint16_t>(problem, fixed_left, threads), std::uint16_t{});
     return use(plan_tiles<std::int32_t>(problem, fixed_left, threads), std::int32_t{});

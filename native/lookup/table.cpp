@@ -31,6 +31,10 @@ Columns::Columns(bool fixed_signed, bool stream_signed, const Value &value)
         }
     }
     lay_out(products);
+    mirrored_ = stream_signed && !fixed_signed && narrow() &&
+                std::all_of(beside.begin(), beside.end(), [](std::int64_t product) { return product == 0; }) &&
+                std::all_of(offsets_.begin(), offsets_.begin() + static_cast<std::ptrdiff_t>(values_),
+                            [](std::int64_t offset) { return offset == 0; });
     for (std::size_t f = 0; f < values_; ++f) offsets_[f] += beside[f];
     plain_ = std::all_of(offsets_.begin(), offsets_.end(), [](std::int64_t offset) { return offset == 0; });
 }

@@ -43,6 +43,9 @@ class Columns {
     const std::int64_t *offsets() const { return offsets_.data(); }
     // Whether all offsets are 0, as of unsigned circuits, where each value has a product of 0.
     bool plain() const { return plain_; }
+    // Whether the operand that streams is signed, and a product with its negative value is the entry of the first pass,
+    // negated: the fixed one has no sign, the entries are uint16, and all products with 0 are 0.
+    bool mirrored() const { return mirrored_; }
 
     template <class Entry>
     const Entry *entries() const;  // [column][kSide]
@@ -58,7 +61,7 @@ class Columns {
     std::vector<std::int32_t> wide_;
     std::vector<std::int64_t> offsets_;
     std::size_t safe_depth_ = 0;
-    bool plain_ = false;
+    bool plain_ = false, mirrored_ = false;
 };
 
 template <>

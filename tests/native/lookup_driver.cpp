@@ -107,6 +107,41 @@ void check_kernel(const Entry *entries, const axsim::Kernel<Entry> &kernel, std:
     expect(equal(sums.get(), 1, count - 1, 1), "the single kernel", rows, depth, 1);
 }
 
+// The kernel for both passes of a signed operand that streams.
+void check_paired(const std::uint16_t *entries, const axsim::WideKernel<std::uint16_t> &paired, std::size_t rows,
+                  std::size_t depth, std::size_t count) {
+    const Packed<std::uint8_t> stream(rows, 2 * depth, rows + count % 2);
+    const Packed<std::uint16_t> fixed(count, 2 * depth, count + rows % 2);
+    const auto byte = [&](std::size_t r, std::size_t k) -> std::uint8_t & {
+        return stream.elements.get()[stream.panel.at(r, k) - stream.panel.elements];
+    };
+    std::vector<std::uint32_t> expected(rows * count, static_cast<std::uint32_t>(65535 * depth));
+    for (std::size_t r = 0; r < rows; ++r)
+        for (std::size_t k = 0; k < depth; ++k) {
+            const bool negative = engine() % 2 == 0 && byte(r, depth + k) != 0;
+            byte(r, negative ? k : depth + k) = 0;
+            for (std::size_t lane = 0; lane < count; ++lane) {
+                const std::uint16_t *column = entries + *fixed.panel.at(lane, k) * kSide;
+                const std::uint32_t entry = column[byte(r, negative ? depth + k : k)];
+                expected[r * count + lane] += negative ? -entry : entry;
+            }
+        }
+    const std::size_t apart = rows + 3;
+    const auto running = exactly<std::uint64_t>(rows * paired.lanes / 3);
+    const auto sums = exactly<std::uint32_t>(rows * paired.lanes), lines = exactly<std::uint32_t>(apart * paired.lanes);
+    for (std::size_t lane = 0, lanes; lane < count; lane += lanes) {
+        lanes = count - lane < paired.lanes ? count - lane : paired.lanes;
+        paired.run(entries, stream.panel, fixed.panel, lane, lanes, running.get(), sums.get(), 0);
+        paired.run(entries, stream.panel, fixed.panel, lane, lanes, running.get(), lines.get(), apart);
+        bool equal = true;
+        for (std::size_t r = 0; r < rows; ++r)
+            for (std::size_t j = 0; j < lanes; ++j)
+                equal = equal && sums.get()[r * paired.lanes + j] == expected[r * count + lane + j] &&
+                        lines.get()[j * apart + r] == expected[r * count + lane + j];
+        expect(equal, "the paired kernel", rows, depth, lanes);
+    }
+}
+
 void check_kernels(bool thorough) {
     const axsim::Table narrow(random_values(kNarrow).data()), wide(random_values(kWide).data());
     std::vector<std::int32_t> largest(kSide * kSide, 65535);  // sums as full as they can be
@@ -122,6 +157,12 @@ void check_kernels(bool thorough) {
     for (std::size_t depth : {2, 3, 5, 6, 7, 8, 31, 32, 63, 64, 65, 127, 128, 129, 255, 256, 257, 258, 385, 1100})
         each(70, depth, 3);
     for (std::size_t count = 1; count <= 26; ++count) each(66, 9, count);
+    if (chosen->small.paired.run != nullptr)
+        for (const axsim::Table *table : {&narrow, &most})
+            for (std::size_t rows : {1, 17, 64, 65, 129, 200, 256, 257, 330})
+                for (std::size_t depth : {4, 60, 64, 68, 132})
+                    check_paired(table->columns(false).entries<std::uint16_t>(), chosen->small.paired, rows, depth,
+                                 rows % 30 + 1);
     if (!thorough) return;
     for (std::size_t rows = 1; rows <= 300; ++rows) each(rows, rows % 13 + 1, 2);
     for (std::size_t depth = 1; depth <= 300; ++depth) each(65, depth, 2);

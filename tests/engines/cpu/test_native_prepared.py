@@ -164,6 +164,29 @@ def test_matrices(left: bool, right: bool, limits: tuple[int, int], m: int, k: i
     assert np.array_equal(narrow, expected.astype(np.int32))
 
 
+@pytest.mark.parametrize(("left", "right"), SIGNS)
+@pytest.mark.parametrize(
+    ("m", "k", "n"), [(300, 64, 5), (9, 68, 300), (65, 192, 70), (130, 66, 3), (70, 8192, 2), (70, 8196, 2)]
+)
+def test_matrices_where_products_with_zero_are_zero(left: bool, right: bool, m: int, k: int, n: int) -> None:
+    values = table_values(1, 0, 65535)
+    values[0], values[:, 0] = 0, 0
+    for full in (False, True):  # as large as sums can be
+        values[1:, 1:] = 65535 if full else values[1:, 1:]
+        a, w = operands(2, (m, k), left), operands(3, (k, n), right)
+        if full:
+            a, w = (-np.abs(side) if side.dtype == np.int16 else side for side in (a, w))
+        weights = _native.LookupWeights(_native.Table(values, left, right), w)
+        expected = matrix_sums(values, a, w)
+        for threads in (1, 3):
+            out = np.empty((m, n), np.int64)
+            weights.gemm(a, out, threads)
+            assert np.array_equal(out, expected)
+        narrow = np.empty((m, n), np.int32)
+        weights.gemm(a, narrow, 1)
+        assert np.array_equal(narrow, expected.astype(np.int32))
+
+
 @given(
     signs=st.sampled_from(SIGNS),
     seed=st.integers(0, 1000),
@@ -201,6 +224,8 @@ def test_convolutions(
         height, width = max(height, 1), max(width, 1)
     outside = outside if signs[0] else abs(outside)
     values = table_values(seed)
+    if seed % 2:
+        values[0], values[:, 0] = 0, 0
     x = operands(seed, (images, groups * channels, height, width), signs[0])
     w = operands(seed + 1, (groups * filters, channels, *kernel), signs[1])
     tables = [(values, _native.LookupWeights(_native.Table(values, *signs), w, groups))]
