@@ -18,7 +18,7 @@ pytest.importorskip("sklearn", reason="digits come with scikit-learn (extra data
 from axsim import datasets, models
 from axsim.cli.app import app
 from axsim.robustness.attacks import get as attack_named
-from axsim.robustness.cells import Cell
+from axsim.robustness.cells import Cell, canonical
 from axsim.robustness.declare import DeclarationError, read_declaration
 from axsim.robustness.experiments import get
 from axsim.robustness.kinds import KINDS, common, trained
@@ -27,7 +27,8 @@ from axsim.robustness.measures import predictions
 from axsim.robustness.report.figures import look_up, number_names
 from axsim.robustness.store import Shared, encode
 
-PAPERS = Path(__file__).parents[2] / "benchmarks" / "papers"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+PAPERS = sorted((BENCHMARKS / "papers").glob("*/*.toml"))
 CONV = {"name": "axfpm", "layers": "conv"}
 PGD = {"name": "pgd_linf", "steps": 5, "rel_stepsize": 0.3}
 
@@ -380,8 +381,18 @@ def test_an_experiment_by_one_command(tmp_path: Path) -> None:
     assert "examples" not in kept["cells"][0]["results"]
 
 
-@pytest.mark.parametrize("path", sorted(PAPERS.glob("*/*.toml")), ids=lambda p: f"{p.parent.name}-{p.stem}")
+by_paper = pytest.mark.parametrize("path", PAPERS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+
+
+@by_paper
 def test_files_of_the_papers_can_be_read(path: Path) -> None:
     declared = read_declaration(path)
     assert declared.title
     assert declared.layout.tables or declared.layout.curves
+
+
+@by_paper
+def test_results_of_the_papers_are_of_what_their_files_say(path: Path) -> None:
+    kept = BENCHMARKS / "results" / path.relative_to(BENCHMARKS).with_suffix("") / "results.json"
+    measured = [canonical(cell["settings"]) for cell in json.loads(kept.read_text())["cells"]]
+    assert sorted(measured) == sorted(canonical(cell.settings) for cell in read_declaration(path).cells)
