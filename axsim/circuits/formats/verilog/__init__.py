@@ -9,9 +9,9 @@ latch or a cycle is an error as soon as an output depends on it, and so is a clo
 it is an error that names operands for which an output would be x, found by trying all that the divisor
 depends on (20 bits at most; beyond, the text must make it plain, as b == 0 ? 0 : a / b does). A vector whose
 upper bits are computed of its lower ones is followed bit by bit, as synthesis does; simulators say x where
-that goes through ``+`` or ``*``, and axsim says what the gates do. Delays and ``specify`` blocks are passed over.
-Test benches (modules without ports) are not looked at. The language: IEEE Std 1364-2005, with ``logic``,
-``int``, ``++``, ``+=`` and ``'0`` of IEEE Std 1800.
+that goes through ``+`` or ``*``, and axsim says what the gates do. Delays and ``specify`` blocks are passed
+over. Test benches (modules without ports) are not looked at. The language: IEEE Std 1364-2005, with
+``logic``, ``int``, ``++``, ``+=`` and ``'0`` of IEEE Std 1800.
 
 Limits: texts of 64 MiB and two million words from macros, vectors of 65,536 bits, ports of 64 bits, two
 million gates and nets before simplification, some 200,000 statements carried out and 1,024 rounds of a loop,
