@@ -100,7 +100,16 @@ def counts(body: Listing) -> Counts:
 
 
 def machine_code(compiler: str, architecture: str, macros: list[str]) -> bytes:
-    """The kernel as that compiler makes it."""
+    """The kernel as that compiler makes it.
+
+    Raises:
+        ValueError: it is neither nvrtc nor nvcc.
+        FileNotFoundError: nvcc is not on PATH.
+    """
+    if compiler not in ("nvrtc", "nvcc"):
+        raise ValueError(f"compiler is {compiler!r}, expected 'nvrtc' or 'nvcc'")
+    if compiler == "nvcc" and shutil.which("nvcc") is None:
+        raise FileNotFoundError("nvcc must be on PATH")
     text, options = source_text("gather_columns.cu"), (*OPTIONS, *macros, f"-arch={architecture}")
     if compiler == "nvrtc":
         from tests import nvrtc

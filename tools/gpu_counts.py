@@ -19,10 +19,12 @@ import typer
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from axsim.cli.app import plain_errors
 from axsim.results import print_table
 from benchmarks.gpu_code import counts, disassembled, halves, inner_loop, listings, machine_code, macros_of
 
 
+@plain_errors
 def main(
     compiler: Annotated[str, typer.Option(help="nvrtc or nvcc.")] = "nvrtc",
     arch: Annotated[list[str] | None, typer.Option(help="Architectures.")] = None,

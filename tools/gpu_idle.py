@@ -28,6 +28,7 @@ import typer
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from axsim.cli.app import plain_errors
 from axsim.results import print_table
 from benchmarks.gpu_code import counts, disassembled, halves, inner_loop, listings, machine_code, macros_of
 
@@ -156,6 +157,7 @@ def simulated(
     raise RuntimeError(f"no end after {_MOST_CYCLES} cycles: {barriers} barriers passed")
 
 
+@plain_errors
 def main(
     compiler: Annotated[str, typer.Option(help="nvrtc or nvcc.")] = "nvrtc",
     arch: Annotated[str, typer.Option(help="Architecture; units are those of 8.0 and 9.0.")] = "sm_90",
