@@ -10,7 +10,7 @@
 //     sum over k of T[0, f] + (T[p, f] - T[0, f]) + (-T[n, f] - T[0, f]),   p = max(s, 0), n = max(-s, 0)
 //
 // for values s and f at k, and both brackets are 0 where p and n are. So such a product is one of twice the depth, and
-// each value of the fixed operand has two columns.
+// each value of the fixed operand has two columns. A kernel may take both passes at once (Kernel::paired).
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -53,7 +53,7 @@ def test_exact_8x8_exhaustively():
     assert exact(8).n_gates == 64 + 48 * 5 + 8 * 2  # partial products, 48 full and 8 half adders
 
 
-@settings(max_examples=15)
+@settings(max_examples=40)
 @given(st.data())
 def test_exact_array_of_any_size(data):
     a_bits = data.draw(st.integers(1, 40))
@@ -136,7 +136,7 @@ def test_baugh_wooley_8x8_exhaustively():
     assert np.array_equal(baugh_wooley(8)(values[:, np.newaxis], values), np.multiply.outer(values, values))
 
 
-@settings(max_examples=15)
+@settings(max_examples=40)
 @given(st.data())
 def test_baugh_wooley_of_any_size(data):
     a_bits = data.draw(st.integers(1, 40))

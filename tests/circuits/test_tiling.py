@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from axsim.circuits import Builder, array_multiplier, baugh_wooley, exact, load_library, tiled
 
 
-@settings(max_examples=20)
+@settings(max_examples=40)
 @given(st.data())
 def test_exact_blocks_tile_exactly(data):
     a_bits, b_bits = data.draw(st.sampled_from([(1, 1), (2, 2), (4, 4), (3, 3), (2, 4), (6, 1), (8, 8)]))

@@ -32,10 +32,10 @@ def test_compare_prints_figures_and_writes_picture_and_page(tmp_path: Path) -> N
         "module mine(input [7:0] a, b, output [15:0] p); assign p = {a[7:1], 1'b0} * b; endmodule\n"
     )
     picture, page = tmp_path / "new" / "c.png", tmp_path / "c.html"
-    text = run("compare", "L40", str(mine), "-o", str(picture), "--html", str(page))
-    assert ["figure", "mul8u_L40", "mine"] in rows(text)
-    assert ["WCE", "9124", "255"] in rows(text)
-    assert ["power (mW)", "0.189", ""] in rows(text)
+    text = run("compare", "L40", "JV3", str(mine), "-o", str(picture), "--html", str(page))
+    assert ["figure", "mul8u_L40", "mul8u_JV3", "mine"] in rows(text)
+    assert ["WCE", "9124", "5380", "255"] in rows(text)
+    assert ["power (mW)", "0.189", "0.034", ""] in rows(text)
     assert "not of the published circuit" in text
     assert picture.read_bytes().startswith(PNG)
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")

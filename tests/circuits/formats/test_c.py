@@ -429,7 +429,7 @@ def test_depth_and_size_are_bounded() -> None:
     blocks = "int f(uint8_t a, uint8_t b) { %s return a; %s }"
     for opening in ("{", "if (a) ", "if (a) ; else for (;;) "):
         with pytest.raises(NetlistFileError, match="within each other"):
-            c.read(blocks % (opening * 10_000, "}" * 10_000 if opening == "{" else ""))
+            c.read(blocks % (opening * 100_000, "}" * 100_000 if opening == "{" else ""))
     with pytest.raises(NetlistFileError, match="expected at most"):
         c.read(" " * (9 << 20))
 

@@ -48,6 +48,17 @@ def matrix_sums(values: Array, a: Array, w: Array) -> NDArray[np.int64]:
     return products(values, a[:, :, None], w[None]).sum(axis=1)
 
 
+def check_gemm(weights: Any, a: Array, expected: NDArray[np.int64]) -> None:
+    """By one thread and by three, as true sums and modulo 2**32."""
+    for threads in (1, 3):
+        out = np.empty(expected.shape, np.int64)
+        weights.gemm(a, out, threads)
+        assert np.array_equal(out, expected)
+    narrow = np.empty(expected.shape, np.int32)
+    weights.gemm(a, narrow, 1)
+    assert np.array_equal(narrow, expected.astype(np.int32))
+
+
 def patches(x: Array, kernel: tuple[int, int], stride: Any, pad: Any, dilation: Any, outside: int) -> Array:
     """(N, OH, OW, C, kh, kw)."""
     padded = np.pad(x, ((0, 0), (0, 0), (pad[0],) * 2, (pad[1],) * 2), constant_values=outside)
@@ -153,15 +164,7 @@ def test_matrices(left: bool, right: bool, limits: tuple[int, int], m: int, k: i
     values = table_values(1, *limits)
     table = _native.Table(values, left, right)
     a, w = operands(2, (m, k), left), operands(3, (k, n), right)
-    weights = _native.LookupWeights(table, w)
-    expected = matrix_sums(values, a, w)
-    for threads in (1, 3):
-        out = np.empty((m, n), np.int64)
-        weights.gemm(a, out, threads)
-        assert np.array_equal(out, expected)
-    narrow = np.empty((m, n), np.int32)
-    weights.gemm(a, narrow, 1)
-    assert np.array_equal(narrow, expected.astype(np.int32))
+    check_gemm(_native.LookupWeights(table, w), a, matrix_sums(values, a, w))
 
 
 @pytest.mark.parametrize(("left", "right"), SIGNS)
@@ -177,14 +180,7 @@ def test_matrices_where_products_with_zero_are_zero(left: bool, right: bool, m: 
         if full:
             a, w = (-np.abs(side) if side.dtype == np.int16 else side for side in (a, w))
         weights = _native.LookupWeights(_native.Table(values, left, right), w)
-        expected = matrix_sums(values, a, w)
-        for threads in (1, 3):
-            out = np.empty((m, n), np.int64)
-            weights.gemm(a, out, threads)
-            assert np.array_equal(out, expected)
-        narrow = np.empty((m, n), np.int32)
-        weights.gemm(a, narrow, 1)
-        assert np.array_equal(narrow, expected.astype(np.int32))
+        check_gemm(weights, a, matrix_sums(values, a, w))
 
 
 @given(

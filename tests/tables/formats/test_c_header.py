@@ -12,7 +12,7 @@ from axsim.multipliers import get
 from axsim.tables.formats import c_header
 
 
-@pytest.mark.parametrize("name", ["mul8u_L40", "mul8s_1KVA", "exact5s", "exact4x3", "exact1"])
+@pytest.mark.parametrize("name", ["mul8u_L40", "exact8s", "mul8s_1KVA", "exact4x3", "exact1"])
 def test_round_trip(name: str) -> None:
     table = get(name).table
     assert c_header.read(c_header.write(table, "mine")) == table

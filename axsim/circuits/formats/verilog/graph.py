@@ -57,8 +57,7 @@ class Graph:
 
     def unknown(self, reason: str, pos: int) -> int:
         """Return a bit that is x; ``reason`` and ``pos`` are told if an output depends on it."""
-        self._reasons.append((reason, pos))
-        return self._add(_UNKNOWN, len(self._reasons) - 1, 0)
+        return self._add(_UNKNOWN, self.reason(reason, pos), 0)
 
     def reason(self, reason: str, pos: int) -> int:
         """Enter why bits may be x, for ``unless``."""
