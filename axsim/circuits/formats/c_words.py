@@ -8,6 +8,7 @@ circuit of 64-bit words whose bits are masked one by one costs no more than the 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import zip_longest
 from typing import NamedTuple
 
@@ -36,6 +37,7 @@ def word(bits: Sequence[int], fill: int, type_: CType) -> Word:
     return Word(tuple(bits[:end]), fill, type_)
 
 
+@lru_cache(maxsize=4096)  # programs have few, and loops come back to them
 def constant(value: int, type_: CType) -> Word:
     """The value of an integer in a type, modulo its range."""
     value &= (1 << type_.bits) - 1
