@@ -79,7 +79,20 @@ class _Scaled(torch.autograd.Function):  # type: ignore[misc]
         return gradient * context.gain, None
 
 
-class ScaledBackward(nn.Module):  # type: ignore[misc]
+class _Around(nn.Module):  # type: ignore[misc]
+    """What is put around a network that may itself be several (an expectation, a mean)."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    @property
+    def samples(self) -> int:
+        """How many networks one pass asks."""
+        return int(getattr(self.network, "samples", 1))
+
+
+class ScaledBackward(_Around):
     """The same answers, and ``gain`` times the gradient.
 
     Approximate multipliers may amplify, and a backward pass through the exact product knows nothing of it.
@@ -95,14 +108,14 @@ class ScaledBackward(nn.Module):  # type: ignore[misc]
     """
 
     def __init__(self, network: nn.Module, gain: float) -> None:
-        super().__init__()
-        self.network, self.gain = network, float(gain)
+        super().__init__(network)
+        self.gain = float(gain)
 
     def forward(self, images: Tensor) -> Tensor:
         return _Scaled.apply(self.network(images), self.gain)
 
 
-class DividedLogits(nn.Module):  # type: ignore[misc]
+class DividedLogits(_Around):
     """Logits divided by a number, such as the network's own :func:`scale`.
 
     Cross-entropy of amplified logits saturates: its gradient rounds to 0 and passes for a defence. Classes do
@@ -113,10 +126,10 @@ class DividedLogits(nn.Module):  # type: ignore[misc]
     """
 
     def __init__(self, network: nn.Module, scale: float) -> None:
-        super().__init__()
+        super().__init__(network)
         if not scale > 0:
             raise ValueError(f"scale: a number above 0 was expected, {scale} came")
-        self.network, self.scale = network, float(scale)
+        self.scale = float(scale)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.network(images) / self.scale
@@ -133,7 +146,7 @@ def gain(network: nn.Module, exact: nn.Module, images: Tensor) -> float:
     return scale(network, images) / scale(exact, images)
 
 
-class Float64(nn.Module):  # type: ignore[misc]
+class Float64(_Around):
     """A copy of a network that computes in float64, its gradients, too.
 
     float32 rounds small gradients to 0, which looks like a defence. Answers are given back in float32 by
@@ -145,9 +158,34 @@ class Float64(nn.Module):  # type: ignore[misc]
     """
 
     def __init__(self, network: nn.Module, answers: torch.dtype = torch.float64) -> None:
-        super().__init__()
-        self.network = copy.deepcopy(network).double()
+        super().__init__(copy.deepcopy(network).double())
         self.answers = answers
 
     def forward(self, images: Tensor) -> Tensor:
         return self.network(images.double()).to(self.answers)
+
+
+class FirstOfBatch(_Around):
+    """A network whose convolutions take the first image of a batch for all of it.
+
+    So does the convolution that the authors of Defensive Approximation have published (Guesmi et al.,
+    ASPLOS 2021); what a network says of an image is then what it says of another. For looking at what that
+    would make of results.
+
+    Raises:
+        ValueError: a batch below 1.
+
+    >>> import torch
+    >>> FirstOfBatch(torch.nn.Flatten(), 2)(torch.arange(5.0).reshape(5, 1, 1, 1)).flatten()
+    tensor([0., 0., 2., 2., 4.])
+    """
+
+    def __init__(self, network: nn.Module, batch: int) -> None:
+        super().__init__(network)
+        if batch < 1:
+            raise ValueError(f"batch: a number from 1 was expected, {batch} came")
+        self.batch = batch
+
+    def forward(self, images: Tensor) -> Tensor:
+        said: Tensor = self.network(images[:: self.batch])
+        return said.repeat_interleave(self.batch, 0)[: len(images)]

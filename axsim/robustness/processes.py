@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -82,6 +83,8 @@ class Local:
     def __enter__(self) -> Local:
         loky = _needed("loky", "sweeps need loky: pip install 'axsim[robustness]'")
         threads = str(_part(self.jobs))
+        # A process keeps the networks that it used last, which loky takes for a leak and starts another.
+        warnings.filterwarnings("ignore", "A worker was restarted", UserWarning)
         self._pool = loky.ProcessPoolExecutor(self.most, env=dict.fromkeys(_THREADS, threads))
         return self
 

@@ -7,7 +7,7 @@ import torch
 from small_networks import digits_network, plane_images
 
 from axsim.robustness import controls
-from axsim.robustness.attacks import get
+from axsim.robustness.attacks import MeanOf, get
 from axsim.robustness.balls import size
 from axsim.robustness.measures import predictions, zero_gradients
 
@@ -103,3 +103,29 @@ def test_float64_keeps_gradients_that_float32_loses() -> None:
     assert next(network.parameters()).dtype == torch.float32
     assert wide(images[:1]).dtype == torch.float64
     assert controls.Float64(network, torch.float32)(images[:1]).dtype == torch.float32
+
+
+def test_controls_around_a_mean_ask_as_often_as_it_does() -> None:
+    network, images, labels = digits_network()
+    images, labels = images[:4], labels[:4]
+    mean = MeanOf([network, network, network])
+    one = get("fgsm")(network, images, labels, budget=0.1, generator=torch.Generator()).queries
+    for wrapped in (
+        mean,
+        controls.ScaledBackward(mean, 2.0),
+        controls.DividedLogits(mean, 2.0),
+        controls.Float64(mean),
+    ):
+        made = get("fgsm")(wrapped, images, labels, budget=0.1, generator=torch.Generator())
+        assert torch.equal(made.queries, 3 * one)
+
+
+def test_the_first_of_a_batch_speaks_for_all() -> None:
+    network, images, _ = digits_network()
+    images = images[:7]
+    said = controls.FirstOfBatch(network, 3)(images)
+    torch.testing.assert_close(said, network(images)[[0, 0, 0, 3, 3, 3, 6]])
+    assert controls.FirstOfBatch(network, 3)(images[:0]).shape == (0, 10)
+    torch.testing.assert_close(controls.FirstOfBatch(network, 1)(images), network(images))
+    with pytest.raises(ValueError, match="batch: a number from 1 was expected, 0 came"):
+        controls.FirstOfBatch(network, 0)

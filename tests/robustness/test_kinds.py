@@ -200,6 +200,59 @@ def test_controls_change_the_backward_alone(measure: Callable[..., Any]) -> None
     assert plain["noise"]["l2"] != gain["noise"]["l2"]
 
 
+def test_the_gain_makes_a_straight_through_gradient_as_large_as_the_true_one() -> None:
+    exact = torch.nn.Linear(4, 3, bias=False)
+
+    class Loud(torch.nn.Module):  # logits three times as large, which its gradient does not know of
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return exact(x) + 2 * exact(x).detach()
+
+    images = torch.rand(5, 4)
+    corrected = common.backward_of(Loud(), exact, images, "gain")
+    x = images.clone().requires_grad_()
+    found = torch.autograd.grad(corrected(x)[:, 0].sum(), x)[0]
+    torch.testing.assert_close(found, 3 * exact.weight.detach()[:1].expand(5, 4))
+    assert torch.equal(corrected(images), Loud()(images))
+
+
+def test_the_inverse_gain_is_for_the_exact_network(measure: Callable[..., Any]) -> None:
+    known = {"variant": CONV, "attack": "deepfool_l2", "checks": False, "images": 10}
+    plain, inverse = (measure("white_box", control=c, **known) for c in ("none", "inverse_gain"))
+    assert inverse["noise"] == plain["noise"]
+    assert inverse["exact_noise"]["l2"]["mean"] > plain["exact_noise"]["l2"]["mean"]
+    known["variant"] = "exact"
+    exact = [measure("white_box", control=c, **known) for c in ("none", "inverse_gain")]
+    assert exact[0]["exact_noise"] == exact[1]["exact_noise"]  # a gain of 1
+
+
+def test_white_box_in_float64_with_its_checks(measure: Callable[..., Any]) -> None:
+    found = measure("white_box", variant=CONV, control="float64", attack=PGD, budget=0.2, images=10)
+    plain = measure("white_box", variant=CONV, attack=PGD, budget=0.2, images=10)
+    assert found["clean_accuracy"] == plain["clean_accuracy"]
+    assert found["weights"] == plain["weights"]
+    assert {v.check: v.said for v in found["checks"]}["gradients are not zero"] == "held"
+
+
+def test_a_variant_that_takes_the_first_image_of_a_batch_for_all(measure: Callable[..., Any]) -> None:
+    first = [CONV, {"name": "first_of_batch", "batch": 5}]
+    found = measure("transfer", variant=first, attack="fgsm", budget=0.2)
+    plain = measure("transfer", variant=CONV, attack="fgsm", budget=0.2)
+    assert found["clean_accuracy"]["count"] < plain["clean_accuracy"]["count"]
+    assert found["source_success"] == plain["source_success"]
+    assert found["followed"]["of"] == plain["followed"]["of"] == plain["source_success"].count
+    # Where it follows the source's label at all, few of a batch have the same one.
+    assert found["followed"]["count"] < plain["followed"]["count"]
+
+
+def test_of_a_substitutes_images_those_that_fool_the_exact_network(measure: Callable[..., Any]) -> None:
+    known = {"attack": PGD, "budget": 0.3, "first": 40, "rounds": 2, "images": 60}
+    of_exact = measure("black_box", variant="exact", **known)
+    assert of_exact["success_where_exact_is_fooled"]["count"] == of_exact["success"].count > 0
+    assert of_exact["success_where_exact_is_fooled"]["value"] == 1
+    found = measure("black_box", variant=CONV, **known)
+    assert 0 < found["success_where_exact_is_fooled"]["of"] < found["success"].of
+
+
 def test_robust_accuracy_without_noise_is_accuracy(measure: Callable[..., Any]) -> None:
     found = measure("curve", variant=CONV, attack="bim_linf", budget=0)
     assert found["robust_accuracy"] == found["clean_accuracy"]

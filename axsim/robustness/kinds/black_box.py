@@ -2,6 +2,7 @@
 
 N. Papernot et al., "Practical black-box attacks against machine learning" (ASIA CCS 2017). The images that
 the substitute begins with are the last test images; those that are attacked are the first ones.
+"success_where_exact_is_fooled" counts those alone that fool the exact network, too.
 """
 
 from __future__ import annotations
@@ -48,10 +49,13 @@ def run(cell: Cell, shared: Shared) -> Mapping[str, Any]:
     if settings["push"] != 1:
         crafted = crafted.pushed(settings["push"])
     fooling = transfer(crafted, victim, counted="fooling")
+    on_exact = transfer(crafted, network_of(cell, "exact"), counted="fooling")
+    both = fooling.counted & on_exact.counted & on_exact.fooled
     return {
         "success": fooling.success,
         "success_same_label": transfer(crafted, victim, judge="same", counted="fooling").success,
         "success_of_all_right": transfer(crafted, victim, counted="right").success,
+        "success_where_exact_is_fooled": rate_of(fooling.fooled[both]),
         "substitute_success": crafted.success,
         "robust_accuracy": rate_of(fooling.said == crafted.labels),
         "substitute_queries": substitute.queries,
@@ -117,8 +121,8 @@ EXPERIMENT = Experiment(
     MODULES,
     check,
     results=(
-        *rates("success", "success_same_label", "success_of_all_right", "substitute_success"),
-        *rates("robust_accuracy", "substitute_accuracy"),
+        *rates("success", "success_same_label", "success_of_all_right", "success_where_exact_is_fooled"),
+        *rates("substitute_success", "robust_accuracy", "substitute_accuracy"),
         *("substitute_queries", "substitute_agreement"),
         *noises("noise"),
         *spreads("queries"),

@@ -157,17 +157,23 @@ def crafted_for(
     )
 
 
+BACKWARDS = ("none", "gain", "scaled", "float64")
+"""Controls of a white-box attack's backward pass, for :func:`backward_of`."""
+
+
 def backward_of(network: nn.Module, exact: nn.Module, images: Tensor, control: str) -> nn.Module:
     """The network with the backward of a control of :mod:`axsim.robustness.controls`.
 
-    "gain": gradients divided by how much larger logits are than the exact network's; "scaled": logits divided
-    by their own scale, so that cross-entropy does not saturate; "inverse_gain" is for the exact network:
-    gradients multiplied by that gain.
+    "gain": gradients times how much larger logits are than the exact network's, which a gradient that is
+    passed straight through does not know of; "scaled": logits divided by their own scale, so that
+    cross-entropy does not saturate; "float64": all in float64, since float32 rounds small gradients to 0.
     """
     if control == "gain":
-        return controls.ScaledBackward(network, 1 / controls.gain(network, exact, images))
+        return controls.ScaledBackward(network, controls.gain(network, exact, images))
     if control == "scaled":
         return controls.DividedLogits(network, controls.scale(network, images))
+    if control == "float64":
+        return controls.Float64(network)
     return network
 
 

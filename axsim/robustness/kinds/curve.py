@@ -12,6 +12,7 @@ from axsim.robustness.cells import Cell
 from axsim.robustness.experiments import Experiment, Setting
 from axsim.robustness.kinds import specs
 from axsim.robustness.kinds.common import (
+    BACKWARDS,
     MODULES,
     backward_of,
     crafted_for,
@@ -22,7 +23,6 @@ from axsim.robustness.kinds.common import (
     rates,
 )
 from axsim.robustness.kinds.trained import digest
-from axsim.robustness.kinds.white_box import CONTROLS
 from axsim.robustness.measures import predictions
 from axsim.robustness.store import Shared
 
@@ -83,7 +83,7 @@ EXPERIMENT = Experiment(
         "source_network": Setting(specs.optional(specs.network), None),
         "threat": Setting(specs.choice(*THREATS), "transfer"),
         "gradient": specs.GRADIENT,
-        "control": Setting(specs.choice(*CONTROLS), "none"),
+        "control": Setting(specs.choice(*BACKWARDS), "none"),
         "attack": specs.ATTACK,
         "budget": specs.BUDGET,
         "images": specs.IMAGES,

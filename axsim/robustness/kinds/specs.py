@@ -45,8 +45,10 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
     },
     "bit_depth": {"bits": 1},
     "median_smoothing": {"size": 2},
+    "first_of_batch": {"batch": 10},
 }
-"""What :mod:`axsim.defenses` has, by name, with the settings of each."""
+"""What :mod:`axsim.defenses` has, by name, with the settings of each; and a fault that others' code has, of
+:mod:`axsim.robustness.controls`."""
 
 MEAN_OF = "mean_of"
 """A variant by itself: the mean of the logits of the variants ``of``."""
@@ -117,7 +119,7 @@ def _variant(value: Any) -> Any:
         entry["of"] = [variant(item) for item in entry["of"]]
     elif name in DEFENCES:
         _known(entry, DEFENCES[name])
-        for key in ("levels", "bits", "size", "epochs"):
+        for key in ("levels", "bits", "size", "epochs", "batch"):
             if key in entry:
                 number(1, whole=True)(entry[key])
     else:

@@ -1,6 +1,7 @@
 """The kind "transfer": crafted on one network, asked of another.
 
-Images count that both networks get right at first and that fool the one they were crafted on.
+Images count that both networks get right at first and that fool the one they were crafted on. "followed": of
+all that fool it, whatever the other network said at first, to how many the other gives the same wrong label.
 """
 
 from __future__ import annotations
@@ -47,11 +48,13 @@ def run(cell: Cell, shared: Shared) -> Mapping[str, Any]:
     fooling = transfer(crafted, victim, counted="fooling")
     same = transfer(crafted, victim, judge="same", counted="fooling")
     every = transfer(crafted, victim, counted="right")
+    followed = (fooling.said == crafted.after)[crafted.fooling]
     before = predictions(victim, crafted.originals)
     return {
         "success": fooling.success,
         "success_same_label": same.success,
         "success_of_all_right": every.success,
+        "followed": rate_of(followed),
         "source_success": crafted.success,
         "robust_accuracy": rate_of(fooling.said == crafted.labels),
         "source_robust_accuracy": rate_of(crafted.after == crafted.labels),
@@ -88,7 +91,7 @@ EXPERIMENT = Experiment(
     MODULES,
     check,
     results=(
-        *rates("success", "success_same_label", "success_of_all_right", "source_success"),
+        *rates("success", "success_same_label", "success_of_all_right", "followed", "source_success"),
         *rates("robust_accuracy", "source_robust_accuracy", "clean_accuracy", "source_clean_accuracy"),
         *noises("noise"),
         *spreads("queries"),

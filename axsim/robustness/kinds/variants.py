@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from axsim import datasets, defenses
 from axsim.nn import Quantization, approximate
 from axsim.robustness.attacks import MeanOf
+from axsim.robustness.controls import FirstOfBatch
 from axsim.robustness.kinds.specs import CODING, DEFENCES, MEAN_OF, table
 from axsim.robustness.kinds.trained import load
 
@@ -79,6 +80,8 @@ def _defend(part: Mapping[str, Any], network: nn.Module, data: datasets.Dataset,
         return nn.Sequential(defenses.BitDepth(part["bits"]), network)
     if name == "median_smoothing":
         return nn.Sequential(defenses.MedianSmoothing(part["size"]), network)
+    if name == "first_of_batch":
+        return FirstOfBatch(network, part["batch"])
     if name == "qusecnets":
         layer = _quantization_layer(part)
         if part["trainable"]:

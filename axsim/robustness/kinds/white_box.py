@@ -8,11 +8,12 @@ from typing import Any
 from torch import Tensor, nn
 
 from axsim.robustness import attacks, controls, measures
-from axsim.robustness.cells import Cell
+from axsim.robustness.cells import Cell, canonical
 from axsim.robustness.experiments import Experiment, Setting
 from axsim.robustness.kinds import specs
 from axsim.robustness.kinds.checking import Judged, verdicts
 from axsim.robustness.kinds.common import (
+    BACKWARDS,
     MODULES,
     backward_of,
     crafted_for,
@@ -31,7 +32,9 @@ from axsim.robustness.kinds.variants import parts
 from axsim.robustness.store import Shared
 from axsim.robustness.threats import Crafted, WhiteBox, transfer
 
-CONTROLS = ("none", "gain", "scaled")
+CONTROLS = (*BACKWARDS, "inverse_gain")
+"""The last one is for the exact network: its backward gets the wrong size that a straight-through gradient
+has on the variant. What noise then grows by is the gradient's doing, and no defence."""
 
 
 def run(cell: Cell, shared: Shared) -> Mapping[str, Any]:
@@ -40,11 +43,13 @@ def run(cell: Cell, shared: Shared) -> Mapping[str, Any]:
     images, labels = images_of(cell)
     exact = network_of(cell, "exact")
     network = network_of(cell, settings["variant"], settings["gradient"])
-    backward = backward_of(network, exact, images, settings["control"])
-    here = {"variant": settings["variant"], "gradient": settings["gradient"], "control": settings["control"]}
+    gain = controls.gain(network, exact, images)
+    control = settings["control"] if settings["control"] in BACKWARDS else "none"
+    backward = backward_of(network, exact, images, control)
+    here = {"variant": settings["variant"], "gradient": settings["gradient"], "control": control}
     crafted = crafted_for(cell, shared, backward, budget=settings["budget"], **here)
     found = WhiteBox(crafted, transfer(crafted, network, counted="right"))
-    on_exact = crafted_for(cell, shared, exact, budget=settings["budget"])
+    on_exact = _on_exact(cell, shared, exact, gain)
     results: dict[str, Any] = {
         "success": found.success,
         "robust_accuracy": found.robust,
@@ -54,7 +59,7 @@ def run(cell: Cell, shared: Shared) -> Mapping[str, Any]:
         "transfer_success": transfer(on_exact, network, counted="right").success,
         "noise": noise_of(crafted, found.outcome.counted & found.outcome.fooled),
         "exact_noise": noise_of(on_exact, on_exact.fooling),
-        "logits_gain": controls.gain(network, exact, images),
+        "logits_gain": gain,
         "queries": spread_of(crafted.queries.double()),
         "weights": {"exact": digest(exact), "variant": digest(network)},
         "attack_settings": dict(crafted.settings),
@@ -76,6 +81,15 @@ def run(cell: Cell, shared: Shared) -> Mapping[str, Any]:
             )
         )
     return results
+
+
+def _on_exact(cell: Cell, shared: Shared, exact: nn.Module, gain: float) -> Crafted:
+    """The same attack on the exact network."""
+    budget = cell["budget"]
+    if cell["control"] != "inverse_gain":
+        return crafted_for(cell, shared, exact, budget=budget)
+    named = f"inverse_gain {canonical([cell['variant'], gain])}"
+    return crafted_for(cell, shared, controls.ScaledBackward(exact, 1 / gain), control=named, budget=budget)
 
 
 def _bisected(network: nn.Module, crafted: Crafted) -> Crafted:
