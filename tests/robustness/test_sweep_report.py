@@ -68,6 +68,24 @@ def test_a_mean_between_two_counts_has_both_their_intervals() -> None:
     assert entry.interval == pytest.approx((100 * wilson(30, 100).low, 100 * wilson(31, 100).high))
 
 
+def test_a_mean_over_images_has_its_own_interval() -> None:
+    spec = TableSpec("T", ("attack",), (), "noise.l2.mean", "")
+    spreads = [
+        {"mean": 1.0, "median": 1.0, "count": 9, "low": 0.5, "high": 1.5},
+        {"mean": 2.0, "median": 1.0, "count": 9, "low": 1.0, "high": 3.0},
+    ]
+    cells = [Measured(cell(seed=s), {"noise": {"l2": spread}}) for s, spread in enumerate(spreads)]
+    (one,) = found(spec, cells[0])
+    assert (one.value, one.interval, one.spread) == (1.0, (0.5, 1.5), None)
+    (both,) = found(spec, *cells)
+    assert (both.value, both.interval, both.spread) == (1.5, (0.75, 2.25), (1.0, 2.0))
+    nothing = {"mean": 1.0, "median": 1.0, "count": 1, "low": float("nan"), "high": float("nan")}
+    (single,) = found(spec, cells[0], Measured(cell(seed=2), {"noise": {"l2": nothing}}))
+    assert single.interval is None
+    (median,) = found(TableSpec("T", ("attack",), (), "noise.l2.median", ""), cells[0])
+    assert median.interval is None
+
+
 def test_entries_without_results() -> None:
     failed = Measured(cell(), None, "Traceback ...")
     of_none = Measured(cell(attack="pgd"), {"rate": {"count": 0, "of": 0}})

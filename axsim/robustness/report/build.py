@@ -11,7 +11,7 @@ from axsim.robustness.cells import Cell, canonical
 from axsim.robustness.checks import Verdict
 from axsim.robustness.report import draw
 from axsim.robustness.report.document import Document, Picture, Pictures, Section, Table, Text
-from axsim.robustness.report.figures import Entry, entries
+from axsim.robustness.report.figures import Entry, entries, is_mean
 from axsim.robustness.report.layout import CurveSpec, Layout, TableSpec
 from axsim.robustness.store import Measured
 
@@ -136,9 +136,14 @@ def _matrix(spec: TableSpec, layout: Layout, found: Sequence[Entry], caption: st
         interval = f" ({_interval(entry, spec.unit)})" if entry.interval else ""
         cells.setdefault(row, {})[column] = f"{_ours(entry, spec.unit)}{interval}"
     if any(e.interval for e in found):
-        note = f"{note} In parentheses: the Wilson interval at 95 %.".strip()
+        note = f"{note} In parentheses: {_which(spec.value)}.".strip()
     rows = [[row, *(line.get(column, _NONE) for column in columns)] for row, line in cells.items()]
     return Table(caption, [" / ".join(spec.rows), *columns], rows, 1, note)
+
+
+def _which(value: str) -> str:
+    """Which interval it is."""
+    return "the normal interval of the mean at 95 %" if is_mean(value) else "the Wilson interval at 95 %"
 
 
 def _curves(spec: CurveSpec, layout: Layout, found: Sequence[Entry]) -> Pictures:
@@ -153,7 +158,7 @@ def _curves(spec: CurveSpec, layout: Layout, found: Sequence[Entry]) -> Pictures
         pictures.append(Picture(data, "svg", alt))
     note = spec.note
     if any(e.interval for e in found):
-        note = f"{note} Shaded: the Wilson interval at 95 %.".strip()
+        note = f"{note} Shaded: {_which(spec.y)}.".strip()
     if any(e.published for e in found):
         note = f"{note} Rings: {spec.caption or 'published'}.".strip()
     return Pictures("", pictures, note=note)

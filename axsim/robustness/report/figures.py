@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from axsim.robustness.cells import canonical
@@ -22,7 +22,8 @@ class Entry:
         settings: those that tell it from the others.
         value: the mean over the cells that differ in the seed alone; None where none of them is measured.
         interval: of a share, the Wilson interval at 95 %; of the images of one cell, since all seeds have the
-            same images.
+            same images. Of a mean over images, the normal interval that its cell has; of several cells, with
+            ends that are the means of theirs.
         spread: the least and the largest of several cells' values.
         cells: how many values there are.
         published: the published number, or None.
@@ -63,9 +64,13 @@ def entries(
         published = next((p for p in spec.published if matches(settings, p.settings)), None)
         if published is not None:
             used.append(published)
-        values = [_number(look_up(m.results or {}, name, spec.title)) for m in by_entry.get(key, ())]
+        cells = by_entry.get(key, ())
+        values = [_number(look_up(m.results or {}, name, spec.title)) for m in cells]
         told = {n: settings[n] for n in spec.names}
-        found.append(_entry(told, [v for v in values if v is not None], scale, published))
+        entry = _entry(told, [v for v in values if v is not None], scale, published)
+        if is_mean(name) and entry.cells:
+            entry = replace(entry, interval=_of_means([_ends(m.results or {}, name) for m in cells], scale))
+        found.append(entry)
     for published in spec.published:
         if published not in used and all(n in published.settings for n in spec.names):
             found.append(Entry(published.settings, None, published=published))
@@ -90,6 +95,30 @@ def _entry(
         interval = (scale * ends[0], scale * ends[1])
     spread = (scale * min(numbers), scale * max(numbers)) if len(values) > 1 else None
     return Entry(settings, scale * mean, interval, spread, len(values), published)
+
+
+def is_mean(name: str) -> bool:
+    """Whether a dotted name is that of a mean over images, which has an interval beside it."""
+    return name.endswith(".mean")
+
+
+def _ends(results: Mapping[str, Any], name: str) -> tuple[float, float] | None:
+    """The interval beside a mean."""
+    value: Any = results
+    for part in name.split(".")[:-1]:
+        value = value[part]
+    low, high = value.get("low"), value.get("high")
+    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+        return None
+    return low, high
+
+
+def _of_means(ends: Sequence[tuple[float, float] | None], scale: float) -> tuple[float, float] | None:
+    known = [both for both in ends if both is not None]
+    if len(known) < len(ends):
+        return None
+    low, high = (scale * math.fsum(side) / len(known) for side in zip(*known, strict=True))
+    return low, high
 
 
 def look_up(results: Mapping[str, Any], name: str, title: str) -> Any:
