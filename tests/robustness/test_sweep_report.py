@@ -107,6 +107,16 @@ def test_published_numbers_find_their_entry() -> None:
     ]
 
 
+def test_published_numbers_that_a_table_does_not_look_at_are_left_out() -> None:
+    published = tuple(Published({"attack": name}, 9, "9") for name in ("fgsm", "cw", "jsma"))
+    quick = {"name": "cw", "steps": 9}
+    spec = one_table(published=published, where={"attack": ["fgsm", quick], "seed": 0})
+    told = found(spec, Measured(cell(), {"rate": 0.5}))
+    assert [(e.settings["attack"], e.value) for e in told] == [("fgsm", 50), ("cw", None)]
+    told = found(spec, Measured(cell(attack=quick), {"rate": 0.5}))
+    assert [(e.settings["attack"], e.value) for e in told] == [(quick, 50), ("fgsm", None)]
+
+
 @pytest.mark.parametrize(
     ("value", "told"),
     [

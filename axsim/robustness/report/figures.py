@@ -42,7 +42,8 @@ def entries(
 ) -> list[Entry]:
     """The entries of a table or a curve, in the order of the settings ``wanted`` of all declared cells.
 
-    Shares are as ``unit`` "%" has them. Published numbers without a cell come last.
+    Shares are as ``unit`` "%" has them. Published numbers without a cell come
+    last, where ``where`` asks for them.
 
     Raises:
         ValueError: results without this value, or with one that is no number; near names.
@@ -72,7 +73,8 @@ def entries(
             entry = replace(entry, interval=_of_means([_ends(m.results or {}, name) for m in cells], scale))
         found.append(entry)
     for published in spec.published:
-        if published not in used and all(n in published.settings for n in spec.names):
+        named = all(n in published.settings for n in spec.names)
+        if published not in used and named and _asked_for(published, spec.where):
             found.append(Entry(published.settings, None, published=published))
     return found
 
@@ -95,6 +97,19 @@ def _entry(
         interval = (scale * ends[0], scale * ends[1])
     spread = (scale * min(numbers), scale * max(numbers)) if len(values) > 1 else None
     return Entry(settings, scale * mean, interval, spread, len(values), published)
+
+
+def _asked_for(published: Published, where: Mapping[str, Any]) -> bool:
+    """Whether a published number is among what a table or a curve looks at, as far as it says."""
+
+    def alike(name: str, value: Any) -> bool:
+        told = published.settings[name]
+        values = value if isinstance(value, list) else [value]
+        return matches(published.settings, {name: value}) or any(
+            matches({name: one}, {name: told}) for one in values
+        )
+
+    return all(alike(name, value) for name, value in where.items() if name in published.settings)
 
 
 def is_mean(name: str) -> bool:
