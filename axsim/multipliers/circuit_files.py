@@ -17,6 +17,7 @@ import numpy as np
 from axsim.circuits import Netlist
 from axsim.circuits.formats.detect import FORMATS, detect
 from axsim.circuits.formats.options import ReadOptions
+from axsim.circuits.formats.text import decode
 from axsim.errors import NetlistError, NetlistFileError
 from axsim.multipliers.closeness import Closeness, measure, table_patterns
 from axsim.multipliers.integer import Multiplier
@@ -103,7 +104,7 @@ def read(
         signed=signed,
         operands=operands,
         widths=widths,
-        library=None if library is None else read_bytes(Path(library)).decode("latin-1"),
+        library=None if library is None else decode(read_bytes(Path(library))),
     )
     multiplier = from_text(data, kind, options, name or clean_name(path.stem))
     assert multiplier.reading is not None
@@ -117,7 +118,7 @@ def from_text(data: bytes, kind: str, options: ReadOptions, name: str) -> Multip
     module, function = _READERS[kind]
     try:
         reader: Callable[..., Any] = getattr(import_module(module), function)
-        found = reader(_decoded(data) if kind in ("blif", "verilog") else data, options)
+        found = reader(decode(data) if kind in ("blif", "verilog") else data, options)
     except NetlistFileError:
         raise
     except NetlistError as problem:
@@ -283,14 +284,6 @@ def read_bytes(path: Path) -> bytes:
     if size > MAX_FILE_BYTES:
         raise NetlistFileError(f"the file has {size} bytes, expected at most {MAX_FILE_BYTES}", path=path)
     return path.read_bytes()
-
-
-def _decoded(data: bytes) -> str:
-    """A text in UTF-8, or, where it is none, in Latin-1, which every file is."""
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
 
 
 def clean_name(text: str) -> str:

@@ -13,7 +13,7 @@ import axsim
 from axsim.circuits import Netlist, baugh_wooley, exact, load_library, write_blif
 from axsim.circuits.formats import aiger, c, cgp
 from axsim.errors import NetlistFileError
-from axsim.multipliers import ReadingWarning, registry
+from axsim.multipliers import ReadingWarning, closeness, registry
 from axsim.multipliers.circuit_files import MAX_FILE_BYTES, clean_name
 from axsim.tables import TableRecord, write_tables
 from axsim.tables.formats import array_files, c_header, text
@@ -208,6 +208,34 @@ def test_wide_circuits_are_simulated(tmp_path: Path) -> None:
         _ = read.table
     path.write_text(c.write(exact(20)))
     assert axsim.read(path)((1 << 20) - 1, (1 << 20) - 1) == ((1 << 20) - 1) ** 2
+
+
+@pytest.mark.parametrize("sign", ["", "signed "])
+def test_the_widest_circuits(tmp_path: Path, sign: str) -> None:
+    path = tmp_path / "m.v"
+    path.write_text(f"module m(input {sign}[31:0] a, b, output {sign}[63:0] p); assign p = a * b; endmodule")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read = axsim.read(path)
+    assert read.reading.chosen.relative < 1e-12
+    most = 2**31 - 1 if sign else 2**32 - 1
+    assert int(read(most, most)) == most**2
+    if sign:
+        assert int(read(-(2**31), most)) == -(2**31) * most
+
+
+@pytest.mark.parametrize("width", [1, 2, 5, 63, 64])
+def test_numbers_that_patterns_stand_for(width: int) -> None:
+    top, patterns = 1 << (width - 1), sorted({0, 1, (1 << width) - 1, 1 << (width - 1), (1 << width) // 3})
+    held = np.array(patterns, np.uint64).view(np.int64)
+    expected = {
+        "unsigned": patterns,
+        "two's complement": [p - 2 * top if p & top else p for p in patterns],
+        "sign-magnitude": [top - p if p & top else p for p in patterns],
+        "offset": [p - top for p in patterns],
+    }
+    for coding in closeness.CODINGS:
+        np.testing.assert_array_equal(closeness.value(held, width, coding), np.float64(expected[coding]))
 
 
 def test_readings_are_values(tmp_path: Path) -> None:
