@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -279,10 +280,19 @@ def _product_patterns(netlist: Netlist, a: Any, b: Any, widths: tuple[int, int, 
 
 
 def read_bytes(path: Path) -> bytes:
-    """The content of a file; NetlistFileError, without reading it, for one that is too large."""
-    size = path.stat().st_size
-    if size > MAX_FILE_BYTES:
-        raise NetlistFileError(f"the file has {size} bytes, expected at most {MAX_FILE_BYTES}", path=path)
+    """The content of a file; NetlistFileError, without reading it, for one that is too large, or is none.
+
+    A pipe would be waited for, and a device never end.
+    """
+    found = path.stat()
+    if stat.S_ISDIR(found.st_mode):
+        raise NetlistFileError("this is a folder; `axsim import` reads all files of one", path=path)
+    if not stat.S_ISREG(found.st_mode):
+        raise NetlistFileError("this is no regular file", path=path)
+    if found.st_size > MAX_FILE_BYTES:
+        raise NetlistFileError(
+            f"the file has {found.st_size} bytes, expected at most {MAX_FILE_BYTES}", path=path
+        )
     return path.read_bytes()
 
 

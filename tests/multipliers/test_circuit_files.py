@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import warnings
 from pathlib import Path
 
@@ -244,6 +245,20 @@ def test_readings_are_values(tmp_path: Path) -> None:
     one, two = axsim.read(path).reading, axsim.read(path).reading
     assert one == two
     assert hash(one) == hash(two)
+
+
+def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
+    good, pipe, zeros = tmp_path / "mul4u_x.c", tmp_path / "pipe.v", tmp_path / "zeros.v"
+    good.write_text("int mul4u_x(int A, int B) { return A * B; }")
+    os.mkfifo(pipe)
+    zeros.symlink_to("/dev/zero")
+    for path in (pipe, zeros):
+        with pytest.raises(NetlistFileError, match=rf"{path.name}: this is no regular file"):
+            axsim.read(path)
+        with pytest.raises(NetlistFileError, match="this is no regular file"):
+            axsim.read(good, library=path)
+    with pytest.raises(NetlistFileError, match="this is a folder; `axsim import` reads all files of one"):
+        axsim.read(tmp_path)
 
 
 def test_refusals(tmp_path: Path) -> None:
