@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -29,11 +30,16 @@ def read_regular(path: str | os.PathLike[str], most: int) -> bytes:
     OSError: [Errno 22] it is no regular file: '/dev/zero'
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe is opened without waiting
-    with open(descriptor, "rb") as file:
+    try:
         found = os.fstat(descriptor)
+        if stat.S_ISDIR(found.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
         if why := _unfit(found, most):
             raise OSError(22, why, os.fspath(path))
-        return file.read(found.st_size)
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read(found.st_size)
+    finally:
+        os.close(descriptor)
 
 
 def is_regular(path: str | os.PathLike[str], most: int) -> bool:

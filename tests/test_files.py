@@ -84,8 +84,9 @@ def test_nothing_else_is_opened(tmp_path: Path) -> None:
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
     for name in ("pipe", "zeros", "dangling", "nowhere", "."):
         assert not is_regular(tmp_path / name, 1 << 20)
-        with pytest.raises(OSError, match=r"no regular file|No such file|Is a directory"):
+        with pytest.raises(OSError, match=r"no regular file|No such file|Is a directory") as refused:
             read_regular(tmp_path / name, 1 << 20)
+        assert refused.value.filename == str(tmp_path / name)
 
 
 def test_a_cache_folder_that_cannot_be_had_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from axsim.cli.app import Name, Operands, Signed, Top, Widths, app, find, plain_errors
+from axsim.files import read_regular
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from axsim.circuits.activity import Statistics
     from axsim.multipliers.costs import Estimate
     from axsim.multipliers.integer import Multiplier
+
+_MOST_BYTES = 1 << 30
 
 
 @app.command("cost")
@@ -109,14 +115,13 @@ def _print_mapped(multiplier: Multiplier, library: Path) -> None:
 
 
 def _statistics(samples: Path | None, a: Path | None, b: Path | None) -> Statistics:
-    import numpy as np
 
     from axsim.circuits import Histograms, Samples, Uniform
 
     if samples is not None:
         if a is not None or b is not None:
             raise ValueError("--samples and a histogram are given: operands have one kind of statistics")
-        pairs = np.load(samples, allow_pickle=False)
+        pairs = _array(samples)
         if pairs.ndim != 2 or pairs.shape[1] != 2:
             raise ValueError(f"{samples} has shape {pairs.shape}, expected (N, 2): operand pairs")
         return Samples(pairs[:, 0], pairs[:, 1])
@@ -124,4 +129,11 @@ def _statistics(samples: Path | None, a: Path | None, b: Path | None) -> Statist
         return Uniform()
     if a is None or b is None:
         raise ValueError("--histogram-a and --histogram-b belong together; np.ones(2**bits) is a uniform one")
-    return Histograms(*(np.load(path, allow_pickle=False) for path in (a, b)))
+    return Histograms(_array(a), _array(b))
+
+
+def _array(path: Path) -> NDArray[Any]:
+    import numpy as np
+
+    found: NDArray[Any] = np.load(io.BytesIO(read_regular(path, _MOST_BYTES)), allow_pickle=False)
+    return found

@@ -41,6 +41,8 @@ def import_command(
     Exits with status 1 where nothing could be read.
     """
     from axsim.circuits.formats.options import ReadOptions
+    from axsim.circuits.formats.text import decode
+    from axsim.multipliers.circuit_files import read_bytes
     from axsim.multipliers.libraries import import_files
     from axsim.tables import compute, write_tables
 
@@ -49,7 +51,7 @@ def import_command(
         signed=signed,
         operands=pair("--operands", operands),
         widths=two_widths(widths),
-        library=None if library is None else library.read_text(encoding="utf-8"),
+        library=None if library is None else decode(read_bytes(library)),
     )
     imported = import_files(paths, options, jobs=jobs, name=name)
     if len(imported.records) == 1:

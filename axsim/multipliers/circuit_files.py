@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -17,6 +18,7 @@ import numpy as np
 from axsim.circuits import Netlist
 from axsim.circuits.formats.detect import FORMATS, detect
 from axsim.circuits.formats.options import ReadOptions
+from axsim.circuits.formats.text import decode
 from axsim.errors import NetlistError, NetlistFileError
 from axsim.multipliers.closeness import Closeness, measure, table_patterns
 from axsim.multipliers.integer import Multiplier
@@ -103,7 +105,7 @@ def read(
         signed=signed,
         operands=operands,
         widths=widths,
-        library=None if library is None else read_bytes(Path(library)).decode("latin-1"),
+        library=None if library is None else decode(read_bytes(Path(library))),
     )
     multiplier = from_text(data, kind, options, name or clean_name(path.stem))
     assert multiplier.reading is not None
@@ -117,7 +119,7 @@ def from_text(data: bytes, kind: str, options: ReadOptions, name: str) -> Multip
     module, function = _READERS[kind]
     try:
         reader: Callable[..., Any] = getattr(import_module(module), function)
-        found = reader(_decoded(data) if kind in ("blif", "verilog") else data, options)
+        found = reader(decode(data) if kind in ("blif", "verilog") else data, options)
     except NetlistFileError:
         raise
     except NetlistError as problem:
@@ -278,19 +280,20 @@ def _product_patterns(netlist: Netlist, a: Any, b: Any, widths: tuple[int, int, 
 
 
 def read_bytes(path: Path) -> bytes:
-    """The content of a file; NetlistFileError, without reading it, for one that is too large."""
-    size = path.stat().st_size
-    if size > MAX_FILE_BYTES:
-        raise NetlistFileError(f"the file has {size} bytes, expected at most {MAX_FILE_BYTES}", path=path)
+    """The content of a file; NetlistFileError, without reading it, for one that is too large, or is none.
+
+    A pipe would be waited for, and a device never end.
+    """
+    found = path.stat()
+    if stat.S_ISDIR(found.st_mode):
+        raise NetlistFileError("this is a folder; `axsim import` reads all files of one", path=path)
+    if not stat.S_ISREG(found.st_mode):
+        raise NetlistFileError("this is no regular file", path=path)
+    if found.st_size > MAX_FILE_BYTES:
+        raise NetlistFileError(
+            f"the file has {found.st_size} bytes, expected at most {MAX_FILE_BYTES}", path=path
+        )
     return path.read_bytes()
-
-
-def _decoded(data: bytes) -> str:
-    """A text in UTF-8, or, where it is none, in Latin-1, which every file is."""
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
 
 
 def clean_name(text: str) -> str:

@@ -71,7 +71,7 @@ def measure(chunks: Iterable[tuple[Patterns, Patterns, Patterns]], widths: tuple
 
     Args:
         chunks: bit patterns of left operands, right operands and products, int64 (n,), a part of them at a
-            time; those of all operand pairs, or of a sample.
+            time; those of all operand pairs, or of a sample. (64 bits fill an int64 with its sign.)
         widths: bits of left operand, right operand and product.
 
     >>> a, b = np.divmod(np.arange(256), 16)
@@ -113,12 +113,16 @@ def value(patterns: Patterns, width: int, coding: str) -> NDArray[np.float64]:
     >>> [value(np.array([0, 1, 6, 7]), 3, coding).tolist() for coding in CODINGS[1:]]
     [[0.0, 1.0, -2.0, -1.0], [0.0, 1.0, -2.0, -3.0], [-4.0, -3.0, 2.0, 3.0]]
     """
-    half = 1 << (width - 1)
+    sign = np.int64(-1) << (width - 1)  # and, where there are any, all bits above it
+    negative = patterns & sign != 0
+    below = patterns & ~sign
     if coding == "two's complement":
-        return np.where(patterns & half, patterns - 2 * half, patterns).astype(np.float64)
+        return np.where(negative, below | sign, below).astype(np.float64)
     if coding == "sign-magnitude":
-        return np.where(patterns & half, half - patterns, patterns).astype(np.float64)
-    return (patterns - half if coding == "offset" else patterns).astype(np.float64)
+        return np.where(negative, -below, below).astype(np.float64)
+    if coding == "offset":
+        return np.where(negative, below, below | sign).astype(np.float64)
+    return patterns.view(np.uint64).astype(np.float64)
 
 
 def table_patterns(

@@ -37,10 +37,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from axsim.files import read_regular
 from axsim.robustness.cells import Cell, canonical
 from axsim.robustness.experiments import REQUIRED, Experiment, get, list_kinds
 from axsim.robustness.names import PlaceError, only, take
-from axsim.robustness.report.layout import Layout, check_layout, matches, read_layout
+from axsim.robustness.report.layout import MOST_BYTES, Layout, check_layout, matches, read_layout
 
 _TOP = ("kind", "title", "note", "settings", "axes", "exclude", "block", "labels", "report")
 _BLOCK = ("settings", "axes", "exclude")
@@ -84,7 +85,7 @@ def read_declaration(path: str | Path, images: int | None = None) -> Declaration
     """
     path = Path(path)
     try:
-        content = tomllib.loads(path.read_bytes().decode())
+        content = tomllib.loads(read_regular(path, MOST_BYTES).decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise DeclarationError(f"{path}: no TOML: {problem}") from None
     try:

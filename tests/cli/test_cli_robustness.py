@@ -131,6 +131,13 @@ def test_no_such_file(file: Path) -> None:
     assert "there is no file 'none.toml' in " in call("run", "none.toml", expected=2)
 
 
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.toml")
+    (tmp_path / "zeros.toml").symlink_to("/dev/zero")
+    for name in ("pipe.toml", "zeros.toml"):
+        assert "no regular file" in call("status", tmp_path / name, expected=2)
+
+
 def test_other_code_in_a_process_is_no_result(file: Path, tmp_path: Path) -> None:
     run = toy().with_shared(Shared(tmp_path / "shared", "another version"))
     with pytest.raises(RuntimeError, match="is not that of the sweep"):

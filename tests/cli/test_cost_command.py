@@ -66,6 +66,7 @@ def test_statistics_from_files(tmp_path: Path) -> None:
     assert "shape (7,), expected (256,)" in run(
         "exact8", "--histogram-a", str(bad), "--histogram-b", str(ones), code=2
     )
+    assert "no regular file" in run("exact8", "--samples", "/dev/zero", code=2)
 
 
 def test_mapping_is_skipped_with_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

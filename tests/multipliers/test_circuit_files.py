@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import warnings
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import axsim
 from axsim.circuits import Netlist, baugh_wooley, exact, load_library, write_blif
 from axsim.circuits.formats import aiger, c, cgp
 from axsim.errors import NetlistFileError
-from axsim.multipliers import ReadingWarning, registry
+from axsim.multipliers import ReadingWarning, closeness, registry
 from axsim.multipliers.circuit_files import MAX_FILE_BYTES, clean_name
 from axsim.tables import TableRecord, write_tables
 from axsim.tables.formats import array_files, c_header, text
@@ -210,12 +211,54 @@ def test_wide_circuits_are_simulated(tmp_path: Path) -> None:
     assert axsim.read(path)((1 << 20) - 1, (1 << 20) - 1) == ((1 << 20) - 1) ** 2
 
 
+@pytest.mark.parametrize("sign", ["", "signed "])
+def test_the_widest_circuits(tmp_path: Path, sign: str) -> None:
+    path = tmp_path / "m.v"
+    path.write_text(f"module m(input {sign}[31:0] a, b, output {sign}[63:0] p); assign p = a * b; endmodule")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read = axsim.read(path)
+    assert read.reading.chosen.relative < 1e-12
+    most = 2**31 - 1 if sign else 2**32 - 1
+    assert int(read(most, most)) == most**2
+    if sign:
+        assert int(read(-(2**31), most)) == -(2**31) * most
+
+
+@pytest.mark.parametrize("width", [1, 2, 5, 63, 64])
+def test_numbers_that_patterns_stand_for(width: int) -> None:
+    top, patterns = 1 << (width - 1), sorted({0, 1, (1 << width) - 1, 1 << (width - 1), (1 << width) // 3})
+    held = np.array(patterns, np.uint64).view(np.int64)
+    expected = {
+        "unsigned": patterns,
+        "two's complement": [p - 2 * top if p & top else p for p in patterns],
+        "sign-magnitude": [top - p if p & top else p for p in patterns],
+        "offset": [p - top for p in patterns],
+    }
+    for coding in closeness.CODINGS:
+        np.testing.assert_array_equal(closeness.value(held, width, coding), np.float64(expected[coding]))
+
+
 def test_readings_are_values(tmp_path: Path) -> None:
     path = tmp_path / "x.blif"
     path.write_text(write_blif(exact(4)))
     one, two = axsim.read(path).reading, axsim.read(path).reading
     assert one == two
     assert hash(one) == hash(two)
+
+
+def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
+    good, pipe, zeros = tmp_path / "mul4u_x.c", tmp_path / "pipe.v", tmp_path / "zeros.v"
+    good.write_text("int mul4u_x(int A, int B) { return A * B; }")
+    os.mkfifo(pipe)
+    zeros.symlink_to("/dev/zero")
+    for path in (pipe, zeros):
+        with pytest.raises(NetlistFileError, match=rf"{path.name}: this is no regular file"):
+            axsim.read(path)
+        with pytest.raises(NetlistFileError, match="this is no regular file"):
+            axsim.read(good, library=path)
+    with pytest.raises(NetlistFileError, match="this is a folder; `axsim import` reads all files of one"):
+        axsim.read(tmp_path)
 
 
 def test_refusals(tmp_path: Path) -> None:

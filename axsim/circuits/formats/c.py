@@ -25,6 +25,7 @@ from axsim.circuits.formats.c_words import Word, word
 from axsim.circuits.formats.c_write import write
 from axsim.circuits.formats.names import Named, named
 from axsim.circuits.formats.options import DEFAULTS, ReadOptions
+from axsim.circuits.formats.text import decode
 from axsim.circuits.netlist import CONST0, CONST1, Netlist
 from axsim.circuits.operands import MAX_WIDTH, operand_range
 from axsim.errors import NetlistError, NetlistFileError
@@ -60,7 +61,8 @@ def read(text: str | bytes, options: ReadOptions = DEFAULTS) -> Netlist:
         than the wider for an adder (``add8u``), or more where the function returns more.
 
     Raises:
-        NetlistFileError: for what is not such C, or what C leaves undefined for some operands.
+        NetlistFileError: for what is not such C, or what C leaves undefined for some operands. Signed sums
+            and products that overflow are not refused: they wrap around, as with ``gcc -fwrapv``.
 
     >>> netlist = read("unsigned short mul8u_x(unsigned char B, unsigned char A) { return (B & ~1) * A; }")
     >>> netlist, int(netlist(3, 100))
@@ -71,7 +73,7 @@ def read(text: str | bytes, options: ReadOptions = DEFAULTS) -> Netlist:
 
 def read_noted(text: str | bytes, options: ReadOptions = DEFAULTS) -> tuple[Netlist, Notes]:
     """As :func:`read`, with what was concluded on the way."""
-    source = Source(text.decode("latin-1") if isinstance(text, bytes) else text, options, "C text")
+    source = Source(decode(text) if isinstance(text, bytes) else text, options, "C text")
     try:
         parser = Parser(source, tokenize(source))
         reader = _Reader(source, parser, parser.unit(), options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
+from axsim.circuits.formats import c_sequence
 from axsim.circuits.formats.c_tokens import MAX_DEPTH, Source, Token
 from axsim.circuits.formats.c_tree import (
     INT,
@@ -55,6 +56,7 @@ class ExpressionParser:
         self._tokens = tokens
         self._at = 0
         self._depth = 0
+        self._assigned = 0
 
     # -- types
 
@@ -95,6 +97,7 @@ class ExpressionParser:
     def _expression(self) -> Expression:
         """An assignment, or what binds tighter."""
         self._enter()
+        before = self._assigned
         left = self._chain(1)
         token = self._peek()
         if token.text == "?" and token.kind == "op":
@@ -106,9 +109,26 @@ class ExpressionParser:
             self._at += 1
             if not isinstance(left, Name):
                 self._source.fail(token.at, f"{token.text!r} came after what is no variable")
-            left = Assign(left, token.text[:-1], self._expression(), token.at)
+            left = self._change(left, token.text[:-1], self._expression(), token.at)
         self._depth -= 1
+        if self._assigned - before > int(isinstance(left, Assign)):  # there is one within another expression
+            self._check_order(left)
         return left
+
+    def _change(self, target: Name, op: str, value: Expression, at: int, *, after: bool = False) -> Assign:
+        self._assigned += 1
+        return Assign(target, op, value, at, after)
+
+    def _check_order(self, expression: Expression) -> None:
+        try:
+            c_sequence.check(expression)
+        except c_sequence.UnsequencedError as problem:
+            assign = problem.assign
+            self._source.fail(
+                assign.at,
+                f"{assign.target.name!r} is changed here and used elsewhere in the expression, in an order "
+                "that C leaves open: write two statements",
+            )
 
     def _chain(self, level: int) -> Expression:
         """Operators of precedence ``level`` and above."""
@@ -153,7 +173,7 @@ class ExpressionParser:
             target = self._unary()
             if not isinstance(target, Name):
                 self._source.fail(token.at, f"{token.text!r} came before what is no variable")
-            return Assign(target, token.text[0], Number(1, INT, token.at), token.at)
+            return self._change(target, token.text[0], Number(1, INT, token.at), token.at)
         self._at -= token.kind != "end"
         hint = "; pointers are not read" if token.text in ("*", "&") else ""
         return self._fail("a variable, a number or an opening bracket" + hint)
@@ -177,7 +197,7 @@ class ExpressionParser:
         following = self._tokens[self._at].text
         if following in ("++", "--"):
             step = self._next()
-            return Assign(name, step.text[0], Number(1, INT, step.at), step.at, after=True)
+            return self._change(name, step.text[0], Number(1, INT, step.at), step.at, after=True)
         return name
 
     # -- tokens

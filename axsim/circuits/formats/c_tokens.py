@@ -29,6 +29,7 @@ _TOKEN = re.compile(
 _DIRECTIVE = re.compile(r"#[ \t]*([A-Za-z]*)((?:[^\n\\/]|\\\r?\n|\\|/(?!\*|/)|/\*[\s\S]*?\*/)*)")
 _KEPT_OUT = frozenset(("include", "pragma", "line"))
 _MAX_MACRO_TOKENS = 1_000_000
+_MAX_MACROS_WITHIN = 100
 MAX_DEPTH = 150
 """Most brackets, blocks and operators within each other."""
 
@@ -161,14 +162,19 @@ def _macro_body(source: Source, at: int, end: int) -> list[Token]:
     return tokens
 
 
-def _expanded(source: Source, token: Token, macros: dict[str, list[Token]], depth: int = 0) -> list[Token]:
-    """The tokens that a macro's name stands for, each at the place of the name."""
-    if depth > 20:
+def _expanded(
+    source: Source, token: Token, macros: dict[str, list[Token]], within: tuple[str, ...] = ()
+) -> list[Token]:
+    """The tokens that a macro's name stands for, each at the place of the name; ``within`` other macros."""
+    if token.text in within:
         source.fail(token.at, f"macro {token.text!r} is defined by itself")
+    if len(within) > _MAX_MACROS_WITHIN:
+        source.fail(token.at, f"more than {_MAX_MACROS_WITHIN} macros within each other")
     out: list[Token] = []
     for part in macros[token.text]:
         if part.kind == "name" and part.text in macros:
-            out += _expanded(source, Token("name", part.text, token.at), macros, depth + 1)
+            inner = Token("name", part.text, token.at)
+            out += _expanded(source, inner, macros, (*within, token.text))
         else:
             out.append(Token(part.kind, part.text, token.at))
         if len(out) > _MAX_MACRO_TOKENS:

@@ -18,6 +18,7 @@ from axsim.circuits.builder import Builder
 from axsim.circuits.formats.buses import with_operands
 from axsim.circuits.formats.c_tokens import Source
 from axsim.circuits.formats.options import DEFAULTS, ReadOptions
+from axsim.circuits.formats.text import decode
 from axsim.circuits.netlist import CONST0, CONST1, Netlist
 from axsim.circuits.operands import MAX_WIDTH
 from axsim.errors import NetlistError, NetlistFileError
@@ -47,7 +48,7 @@ def read(text: str | bytes, options: ReadOptions = DEFAULTS) -> Netlist:
     >>> print(read("{2,2,2,1,2,1,0}([4]2,3,4)([5]2,3,2)(4,5)")([0, 1, 1], [1, 0, 1]))
     [1 1 2]
     """
-    source = Source(text.decode("latin-1") if isinstance(text, bytes) else text, options, "CGP string")
+    source = Source(decode(text) if isinstance(text, bytes) else text, options, "CGP string")
     try:
         return with_operands(_netlist(source, options), options.operands)
     except NetlistFileError:

@@ -35,8 +35,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from axsim.files import read_regular
 from axsim.robustness.cells import Cell, canonical
 from axsim.robustness.names import PlaceError, near, only, take
+
+MOST_BYTES = 1 << 24
+"""Of an experiment file, and of its published numbers."""
 
 SEED = "seed"  # cells that differ in it alone are one entry: their mean is shown
 
@@ -254,7 +258,7 @@ def read_published(
     Raises ``PlaceError`` that names the place in it.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_regular(path, MOST_BYTES))
         only(content, ("source", "figures"), path.name)
         source = take(content, "source", ..., str, path.name)
         found = {}

@@ -190,7 +190,9 @@ def _array(data: bytes, options: ReadOptions) -> NDArray[Any]:
     except Exception as problem:
         fail(options, f"this is no .npy file, or a damaged one: {problem}")
     count, body = math.prod(shape), data[stream.tell() :]
-    if dtype.hasobject or count * dtype.itemsize != len(body):
+    if dtype.hasobject:
+        fail(options, f"an array of {dtype} came, expected integers")
+    if count * dtype.itemsize != len(body):
         fail(options, f"{len(body)} bytes of products came, expected an array of {dtype} of shape {shape}")
     values = np.frombuffer(body, dtype)
     return values.reshape(shape, order="F" if by_columns else "C")

@@ -9,6 +9,7 @@ import numpy as np
 from axsim.circuits.formats.c_tokens import Source, Token, tokenize
 from axsim.circuits.formats.c_types import number
 from axsim.circuits.formats.options import DEFAULTS, ReadOptions
+from axsim.circuits.formats.text import decode
 from axsim.errors import NetlistFileError
 from axsim.tables.formats.array_files import from_integers
 from axsim.tables.product import MAX_INPUT_BITS, ProductTable
@@ -26,7 +27,7 @@ def read(text: str | bytes, options: ReadOptions = DEFAULTS) -> ProductTable:
     >>> read("const uint16_t lut[2][2] = {{0, 0}, {0, 1}};")
     ProductTable(1x1 -> 2 bits, unsigned, sha256 b40711a8...)
     """
-    source = Source(text.decode("latin-1") if isinstance(text, bytes) else text, options, "C header")
+    source = Source(decode(text) if isinstance(text, bytes) else text, options, "C header")
     tokens = tokenize(source)
     arrays = {tokens[at].text: at for at in range(len(tokens) - 1) if _starts_array(tokens, at)}
     if options.top is not None:

@@ -18,6 +18,7 @@ from axsim.tables.formats.array_files import fail, from_integers
 from axsim.tables.product import MAX_INPUT_BITS, ProductTable
 
 _NUMBER = re.compile(r"[+-]?(?:0[xX][0-9a-fA-F]{1,16}|[0-9]{1,40})", re.ASCII)
+_FRACTION = re.compile(r"[+-]?[0-9]{1,40}\.[0-9]{0,40}", re.ASCII)
 _BINARY = re.compile(r"[01]{2,40}")
 _SIGNS_BETWEEN = re.compile(r"[\s,;|*=x:]+")
 
@@ -40,6 +41,9 @@ def read(text: str | bytes, options: ReadOptions = DEFAULTS) -> ProductTable:
     if isinstance(text, bytes):
         text = text.decode("utf-8-sig", errors="replace")
     rows = _rows(text, options)
+    if not rows and (fraction := _FRACTION.search(text)):
+        line = text.count("\n", 0, fraction.start()) + 1
+        fail(options, f"{fraction[0]} came, expected integers", line, 1)
     if not rows:
         fail(options, "the text holds no line of numbers, expected a grid or lines 'a b product'", 1, 1)
     rows = _without_odd_ends(rows)

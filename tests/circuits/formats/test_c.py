@@ -387,7 +387,60 @@ REFUSED = [
     ("#ifdef X\nint f(uint8_t a, uint8_t b) { return b; }", 2, 42, "expected #endif"),
     ("void f(uint8_t a, uint8_t b) { return; }", 1, 1, "no function of two integers"),
     ("int f(uint8_t a, uint8_t b) { return a[0]; }", 1, 38, "is no array"),
+    (
+        "int f(uint8_t a, uint8_t b) { int x = a; x = x++ + b; return x; }",
+        1,
+        44,
+        "'x' is changed here and used",
+    ),
+    ("int f(uint8_t a, uint8_t b) { int x = a++ + a; return x; }", 1, 40, "in an order that C leaves open"),
+    ("int f(uint8_t a, uint8_t b) { int x = b + --a * a; return x; }", 1, 43, "'a' is changed here"),
+    ("int f(uint8_t a, uint8_t b) { int x; x = (x = a) + b; return x; }", 1, 40, "'x' is changed here"),
+    (
+        "int f(uint8_t a, uint8_t b) { int w[9] = {1}, i = 0; w[i] = i++; return w[0]; }",
+        1,
+        62,
+        "'i' is changed",
+    ),
+    (
+        "int g(int x, int y) { return x + y; } int f(uint8_t a, uint8_t b) { return g(a++, a); }",
+        1,
+        79,
+        "'a' is",
+    ),
+    ("int f(uint8_t a, uint8_t b) { return a > 3 ? b++ + b : 0; }", 1, 47, "'b' is changed here"),
+    ("int f(uint8_t a, uint8_t b) { if ((a += 1) * (a += 1)) return b; return 0; }", 1, 38, "'a' is changed"),
 ]
+
+IN_ORDER = {
+    "in a chain": "int x, y; x = y = a; return x + y * b;",
+    "after a condition": "int i = 0; return a > 3 && i++ == 0 && i == 1 ? b : i;",
+    "branches": "int i = b; return a & 1 ? i++ : i--;",
+    "as an index": "int w[4] = {3, 1, 4, 1}, i = 0, s = 0; while (i < 4) s += w[i++] * a; return s + i * b;",
+    "another": "int i = 0, j = 1; return a * i++ + b * j++ + 2;",
+}
+
+
+@pytest.mark.parametrize("name", IN_ORDER)
+def test_changes_whose_order_is_stated_are_read(name: str, tmp_path: Path) -> None:
+    text = f"#include <stdint.h>\nint f(uint8_t a, uint8_t b) {{ {IN_ORDER[name]} }}\n"
+    a, b = np.meshgrid(np.arange(256), np.arange(256), indexing="ij")
+    expected = Compiled(text, tmp_path, {"f": ("uint8_t", "uint8_t")})("f", a, b) & 0xFFFF
+    np.testing.assert_array_equal(c.read(text)(a, b) & 0xFFFF, expected)
+
+
+def test_macros_within_each_other() -> None:
+    chain = "#define M0 a * b\n" + "".join(f"#define M{i} M{i - 1}\n" for i in range(1, 60))
+    function = "int f(uint8_t a, uint8_t b) { return M59; }"
+    assert c.read(chain + function)(7, 9) == 63
+    deeper = "".join(f"#define M{i} M{i - 1}\n" for i in range(60, 200))
+    with pytest.raises(NetlistFileError, match="more than 100 macros within each other"):
+        c.read(chain + deeper + function.replace("M59", "M199"))
+
+
+def test_a_byte_order_mark_is_no_c() -> None:
+    text = "\ufeff// größe\nint f(uint8_t a, uint8_t b) { return a * b; }".encode()
+    assert c.read(text)(7, 9) == 63
 
 
 @pytest.mark.parametrize(("text", "line", "column", "message"), REFUSED)

@@ -108,6 +108,7 @@ def test_an_archive_of_several_arrays() -> None:
     [
         (np.zeros((3, 4), int), r"shape \(3, 4\) came, expected \(2\*\*a_bits, 2\*\*b_bits\)"),
         (np.zeros((4, 4)), "float64 came, expected integers"),
+        (np.full((4, 4), None), "object came, expected integers"),
         (np.zeros((4, 4, 4), int), r"shape \(4, 4, 4\)"),
         (np.zeros((512, 256), int), "at most"),
         (np.full((4, 4), 1 << 40), "at most 31 bits"),

@@ -69,6 +69,7 @@ def test_lines_of_signed_operands() -> None:
     [
         ("", "t.txt:1:1: the text holds no line of numbers"),
         ("nothing\nhere", "no line of numbers"),
+        ("a,b\n0.0,1.5\n", "t.txt:2:1: 0.0 came, expected integers"),
         ("0 0 0\n0 1 0\n1 0 0\n", "t.txt:3:1: 3 lines came, expected 4"),
         ("0 0 0\n0 1 0\n1 0 0\n1 0 1\n", "t.txt:4:1: the operands of line 3 come again"),
         ("1 2\n3 4\n5 6\n", "3 lines of 2 numbers"),

@@ -18,7 +18,7 @@
 // So the tile is tall: with four groups it is of 1,408 x 32, and a term takes 704 cycles for entries, 48 for the
 // stream's bytes, 128 + 256 to fill the buffer and 48 for operands: 1,184 cycles for 45,056 look-ups, 38.1 a cycle. With
 // eight groups and no copies (704 x 64) it would be 34.8. (Two groups would come to 40.8, in tiles of 2,816 rows, which
-// few outputs fill.) That is 8.8e12/s on 132 multiprocessors at 1.755 GHz, less what a barrier a term costs (77 cycles
+// few outputs fill.) That is 8.8e12/s on 132 multiprocessors at 1.755 GHz, less what a barrier a term costs (62 cycles
 // by a model, tools/gpu_idle.py): an estimate, not a measurement. Shared memory would give 64 a cycle if nothing had to
 // be filled. Issue is no limit: of 1,184 cycles NVRTC's code for sm_90 takes 698 (tools/gpu_counts.py). To that end
 // places are offsets from one base, bytes are taken from words by a permutation, and a term too much may be fetched and
@@ -269,7 +269,7 @@ __device__ __forceinline__ void put_sums(const Sums& sums, const Problem& p, con
     const int64 first_lane = static_cast<int64>(tile.lane) * kLanes + threadIdx.x % kGroups * kColumns;
     const Out correction = static_cast<Out>(p.offset * tile.terms);
     const bool add = p.splits > 1;
-    out += tile.batch * p.batch_stride;
+    const int64 matrix = tile.batch * p.batch_stride;  // by itself: `out` is a parameter, and needs no register
 #if !PATCHES  // the lanes of windows are filters, which lie apart
     if (p.lane_axis.stride == 1 && p.lane_axis.inner >= p.lane_axis.size && p.row_axis.inner >= p.row_axis.size) {
         // A row's lanes lie side by side. Threads swap sums, so that a warp writes many lanes of few rows at a time:
@@ -278,7 +278,7 @@ __device__ __forceinline__ void put_sums(const Sums& sums, const Problem& p, con
         const int64 rows_left = p.row_axis.size - (first_row - turn);
         const int64 lanes_left = p.lane_axis.size - (first_lane + turn);
         const int64 rows_of_warp = p.row_axis.size - (first_row - slot % (32 / kGroups));
-        Out* to = out + (first_row - turn) * p.row_axis.stride + (first_lane + turn);
+        Out* to = out + (matrix + (first_row - turn) * p.row_axis.stride + (first_lane + turn));
 #pragma unroll
         for (int i = 0; i < ROWS; ++i, to += kSlots * p.row_axis.stride) {
             if (i * kSlots >= rows_of_warp) return;
@@ -298,6 +298,7 @@ __device__ __forceinline__ void put_sums(const Sums& sums, const Problem& p, con
 #endif
     if (first_lane >= p.lane_axis.size) return;
     AxisWalk row(p.row_axis, first_row, kSlots);
+    row.offset += matrix;
     const AxisWalk lanes(p.lane_axis, first_lane, 1);
 #pragma unroll
     for (int i = 0; i < ROWS; ++i, row.next()) {
