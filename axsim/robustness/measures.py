@@ -23,13 +23,20 @@ Judge = Literal["any", "same"]
 
 
 def logits(network: nn.Module, images: Tensor, *, batch: int = 250) -> Tensor:
-    """The network's logits in evaluation mode, without gradients: (N, classes)."""
+    """The network's logits in evaluation mode, without gradients: (N, classes).
+
+    Raises:
+        ValueError: NaN among them, which says nothing of a class.
+    """
     with at_rest(network), torch.no_grad():
-        return torch.cat([network(some) for some in images.split(batch)]) if len(images) else network(images)
+        found = torch.cat([network(some) for some in images.split(batch)]) if len(images) else network(images)
+    if wrong := int(found.isnan().flatten(1).any(1).sum()):
+        raise ValueError(f"network: its logits hold NaN for {wrong} of {len(images)} images")
+    return found
 
 
 def predictions(network: nn.Module, images: Tensor, *, batch: int = 250) -> Tensor:
-    """The class that the network takes each image for: int64 (N,)."""
+    """The class that the network takes each image for: int64 (N,). Raises as :func:`logits` does."""
     if not len(images):
         return torch.zeros(0, dtype=torch.int64, device=images.device)
     return logits(network, images, batch=batch).argmax(1)
@@ -41,7 +48,12 @@ def rate(happened: Tensor) -> Rate:
 
 
 def accuracy(network: nn.Module, images: Tensor, labels: Tensor, *, batch: int = 250) -> Rate:
-    """Share of images that the network takes for their labels; on crafted ones its robust accuracy."""
+    """Share of images that the network takes for their labels; on crafted ones its robust accuracy.
+
+    Raises:
+        ValueError: not one label for each image, or NaN among the logits.
+    """
+    _check_labels(labels, len(images))
     return rate(predictions(network, images, batch=batch) == labels)
 
 
@@ -128,7 +140,8 @@ def noise(originals: Tensor, images: Tensor, *, peak: float = 1.0) -> Noise:
 
 
 def confidence(scores: Tensor, labels: Tensor, *, temperature: float | None = 1.0) -> Tensor:
-    """Output of the label less the largest other output: float32 (N,), in [-1, 1] where a softmax is taken.
+    """Output of the label less the largest other output, in [-1, 1] where a softmax is taken: float32 (N,),
+    or float64 where the logits are.
 
     Args:
         scores: (N, classes) logits.
@@ -136,13 +149,15 @@ def confidence(scores: Tensor, labels: Tensor, *, temperature: float | None = 1.
         temperature: logits are divided by it before the softmax; None: raw logits.
 
     Raises:
-        ValueError: a temperature that is not above 0.
+        ValueError: a temperature that is not above 0, or not one label for each row.
 
     >>> import torch
     >>> z, label = torch.tensor([[2.0, 0.0, -1.0]]), torch.tensor([0])
     >>> [round(float(confidence(z, label, temperature=t)), 3) for t in (None, 1.0, 10.0)]
     [2.0, 0.73, 0.071]
     """
+    _check_labels(labels, len(scores))
+    scores = _single(scores)
     if temperature is None:
         return margin(scores, labels)
     if not temperature > 0:
@@ -152,8 +167,8 @@ def confidence(scores: Tensor, labels: Tensor, *, temperature: float | None = 1.
 
 def relative_confidence(scores: Tensor, labels: Tensor) -> Tensor:
     """Raw margins over the network's own largest one, so that networks with amplified logits compare."""
-    raw = margin(scores, labels)
-    return raw / raw.abs().max().clamp_min(torch.finfo(raw.dtype).tiny)
+    raw = confidence(scores, labels, temperature=None)
+    return raw / raw.abs().max().clamp_min(torch.finfo(raw.dtype).tiny) if len(raw) else raw
 
 
 def shares_above(values: Tensor, levels: Sequence[float]) -> list[Rate]:
@@ -177,3 +192,14 @@ def zero_gradients(
             gradient = torch.autograd.grad(value(network(x), their).sum(), x)[0]
             found.append((gradient == 0).flatten(1).all(1))
     return torch.cat(found) if found else torch.zeros(0, dtype=torch.bool)
+
+
+def _check_labels(labels: Tensor, count: int) -> None:
+    """Fewer or more of them would be broadcast, and the share one of something else."""
+    if labels.shape != (count,):
+        raise ValueError(f"labels: shape ({count},) was expected, {tuple(labels.shape)} came")
+
+
+def _single(scores: Tensor) -> Tensor:
+    """Halves as float32: their softmax has steps of a thousandth."""
+    return scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores

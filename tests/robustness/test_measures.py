@@ -19,6 +19,7 @@ from axsim.robustness.measures import (
     shares_above,
     zero_gradients,
 )
+from axsim.robustness.threats import craft
 
 
 def test_noise_is_what_the_formulas_say() -> None:
@@ -78,6 +79,46 @@ def test_confidence_by_temperature_and_scale() -> None:
     assert relative_confidence(0 * logits, labels).tolist() == [0, 0]
     with pytest.raises(ValueError, match="temperature"):
         confidence(logits, labels, temperature=0.0)
+
+
+def test_halves_are_as_sure_as_floats() -> None:
+    logits, labels = torch.tensor([[9.3, 1.1, 0.7], [2.4, 1.9, -3.0]]), torch.tensor([0, 1])
+    for kind in (torch.float16, torch.bfloat16):
+        rounded = logits.to(kind)
+        assert torch.equal(confidence(rounded, labels), confidence(rounded.float(), labels))
+        assert torch.equal(relative_confidence(rounded, labels), relative_confidence(rounded.float(), labels))
+    assert confidence(logits.double(), labels).dtype == torch.float64
+
+
+def test_no_image_has_no_confidence() -> None:
+    logits, labels = torch.zeros(0, 3), torch.zeros(0, dtype=torch.int64)
+    assert len(confidence(logits, labels)) == len(relative_confidence(logits, labels)) == 0
+
+
+def test_labels_are_one_for_each_image() -> None:
+    """Others would be broadcast: the share of something else."""
+    network, images, labels = digits_network()
+    for wrong in (labels[:, None], labels[:1], labels[:-1]):
+        with pytest.raises(ValueError, match="labels: shape"):
+            accuracy(network, images, wrong)
+        with pytest.raises(ValueError, match="labels: shape"):
+            confidence(network(images), wrong)
+
+
+def test_what_is_no_number_says_nothing_of_a_class() -> None:
+    """Its largest would be the first NaN: of a network that gives nothing else, class 0, and never fooled."""
+    network, images, labels = digits_network()
+
+    class Broken(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            z = network(x)
+            return torch.where(z.argmax(1, keepdim=True) == 3, z * math.nan, z)
+
+    count = int((predictions(network, images) == 3).sum())
+    with pytest.raises(ValueError, match=f"NaN for {count} of {len(images)} images"):
+        accuracy(Broken(), images, labels)
+    with pytest.raises(ValueError, match="NaN"):
+        craft(get("lsa"), Broken(), images[:20], labels[:20])
 
 
 def test_shares_above_are_a_distribution() -> None:
