@@ -71,6 +71,21 @@ def test_thresholds_learn_and_the_network_does_not() -> None:
     assert all(p.grad is None for p in network.parameters())
 
 
+def test_thresholds_come_to_rest_by_default() -> None:
+    """Dark images up to 0.45 and light ones from 0.75: 0.6 is in the middle, and costs the least."""
+
+    class Sure(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            f = 10 * (x.flatten(1)[:, 0] - 0.5)
+            return torch.stack([-f, f, *[torch.full_like(f, -30.0)] * 8], 1)
+
+    drawn = torch.rand((10000, 1, 1, 1), generator=torch.Generator().manual_seed(0))
+    images = torch.where(drawn < 0.5, 0.9 * drawn, 0.5 + 0.5 * drawn)
+    layer = QuantizationLayer(2, trainable=True)
+    train_thresholds(layer, Sure(), images, (images.flatten() > 0.6).long())
+    assert layer.thresholds.item() == pytest.approx(0.6, abs=0.02)
+
+
 def test_thresholds_are_parameters_only_if_trainable() -> None:
     network, images, _ = digits_network()
     constant, trained = QuantizationLayer(3), QuantizationLayer(3, trainable=True)
