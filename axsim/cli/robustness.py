@@ -58,7 +58,7 @@ def run_command(
     folder = check_folder(_folder(file, out), "--out")
     store = _store(declared, folder)
     write_json(folder / "run.json", {"images": images})
-    run = declared.experiment.with_shared(Shared(folder / "shared", store.code))
+    run = declared.experiment.with_shared(Shared(folder / "shared", declared.experiment.code()))
     if others := store.others(declared.cells):
         print(f"axsim: {others} cells in {folder} are of other settings or code; they stay", file=sys.stderr)
     try:
@@ -109,7 +109,7 @@ def _folder(file: Path, out: Path | None) -> Path:
 def _store(declared: Declaration, folder: Path) -> Store:
     from axsim.robustness.store import Store
 
-    return Store(folder, declared.experiment.code())
+    return Store(folder, declared.experiment.code_and_files(declared.cells))
 
 
 def _existing(file: Path, images: int | None, out: Path | None) -> tuple[Declaration, Store, Path]:

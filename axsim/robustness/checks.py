@@ -55,8 +55,14 @@ def not_tried(check: str, why: str = "no numbers came") -> Verdict:
     return Verdict(check, "not tried", why)
 
 
-def rises_with_budget(budgets: Sequence[float], rates: Sequence[Rate]) -> Verdict:
+def rises_with_budget(
+    budgets: Sequence[float],
+    rates: Sequence[Rate],
+    largest: str = "where any image can be any other",
+) -> Verdict:
     """Success must rise with the budget (no fall beyond the intervals) and reach 100 % at the largest.
+
+    ``largest`` says why it must there, for the reader of a verdict that failed.
 
     >>> from axsim.robustness.intervals import wilson
     >>> rises_with_budget([0.1, 0.3, 0.5], [wilson(10, 50), wilson(42, 50), wilson(50, 50)]).said
@@ -81,7 +87,7 @@ def rises_with_budget(budgets: Sequence[float], rates: Sequence[Rate]) -> Verdic
                 return _verdict(name, False, why, **numbers)
     budget, last = pairs[-1]
     if last.count < last.of:
-        why = f"success ends at {last} at the budget {budget:g}, where any image can be any other"
+        why = f"success ends at {last} at the budget {budget:g}, {largest}"
         return _verdict(name, False, why, **numbers)
     return _verdict(name, True, f"success is {last} at the budget {budget:g}", **numbers)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from axsim.robustness.cells import Cell, code_hash
@@ -48,6 +50,7 @@ class Experiment:
         checks: further checks, of all cells together, made for the report.
         results: numbers that a report may show, by dotted name; a share counts as one, and so do its parts.
             Without them a name that no result has is told when the report is made.
+        files: the files that a cell's settings name, whose content its results depend on.
     """
 
     kind: str
@@ -57,10 +60,18 @@ class Experiment:
     check: Callable[[Cell], None] = field(default=lambda cell: None)
     checks: Callable[[Sequence[Measured]], Sequence[Verdict]] = field(default=lambda measured: ())
     results: Sequence[str] = ()
+    files: Callable[[Cell], Iterable[Path]] = field(default=lambda cell: ())
 
     def code(self) -> str:
         """What names the code that its results depend on."""
         return code_hash(*self.modules)
+
+    def code_and_files(self, cells: Iterable[Cell]) -> str:
+        """The same and the files that the cells name; a file that is not there counts by its name."""
+        named = sorted({path for cell in cells for path in self.files(cell)})
+        if not named:
+            return self.code()
+        return hashlib.sha256("\n".join([self.code(), *map(_content, named)]).encode()).hexdigest()
 
     def with_shared(self, shared: Shared) -> Run:
         """What measures a cell in any process that has the code of this one."""
@@ -82,6 +93,13 @@ class Run:
                 "was changed meanwhile"
             )
         return self.run(cell, self.shared)
+
+
+def _content(path: Path) -> str:
+    if not path.is_file():
+        return path.name
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @functools.cache

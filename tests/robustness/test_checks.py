@@ -24,6 +24,9 @@ def test_success_must_rise_and_reach_all() -> None:
         checks.rises_with_budget([0.1, 0.2, 0.5], [of_fifty(30), of_fifty(28), of_fifty(50)]).said == "held"
     )
     assert checks.rises_with_budget([0.1, 0.5], [of_fifty(5), of_fifty(49)]).said == "failed"
+    assert checks.rises_with_budget([0, 9], [of_fifty(5), of_fifty(49)], "all it has").why.endswith(
+        "all it has"
+    )
     assert checks.rises_with_budget([0.1], [of_fifty(50)]).said == "not tried"
     assert checks.rises_with_budget([0.1, 0.2], [wilson(0, 0), of_fifty(50)]).said == "not tried"
     with pytest.raises(ValueError, match="one for each of 2 budgets"):

@@ -17,6 +17,7 @@ pytest.importorskip("sklearn", reason="digits come with scikit-learn (extra data
 
 from axsim import datasets, models
 from axsim.cli.app import app
+from axsim.robustness import controls
 from axsim.robustness.attacks import get as attack_named
 from axsim.robustness.cells import Cell, canonical
 from axsim.robustness.declare import DeclarationError, read_declaration
@@ -26,6 +27,7 @@ from axsim.robustness.kinds.variants import make
 from axsim.robustness.measures import predictions
 from axsim.robustness.report.figures import look_up, number_names
 from axsim.robustness.store import Shared, encode
+from axsim.robustness.threats import craft
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 PAPERS = sorted((BENCHMARKS / "papers").glob("*/*.toml"))
@@ -131,6 +133,11 @@ def test_pushed_noise_is_longer(measure: Callable[..., Any]) -> None:
     assert far["success"].count >= near["success"].count
 
 
+def test_what_is_said_of_pushed_images_is_said_of_them(measure: Callable[..., Any]) -> None:
+    found = measure("transfer", attack="deepfool_l2", push=0)  # back to the images themselves
+    assert found["source_robust_accuracy"] == found["robust_accuracy"] == found["clean_accuracy"]
+
+
 def test_between_networks_of_different_seeds(measure: Callable[..., Any]) -> None:
     other = {"name": "lenet5", "seed": 1, "epochs": 3}
     found = measure("transfer", source_network=other, attack="fgsm", budget=0.2)
@@ -152,6 +159,19 @@ def test_a_substitute_learns_from_answers_alone(measure: Callable[..., Any]) -> 
     assert found["substitute_agreement"] > 0.5
     assert found["weights"]["substitute"] != found["weights"]["victim"]
     assert found["success"].of <= found["substitute_success"].count
+
+
+def test_a_substitute_learns_of_no_image_that_is_attacked(measure: Callable[..., Any]) -> None:
+    known = {"attack": "fgsm", "budget": 0.3, "rounds": 0, "substitute": {"name": "ffnn", "hidden": [8]}}
+    measure("black_box", first=700, images=19, **known)
+    with pytest.raises(ValueError, match=r"first is 700 and images 20: .* has 719 to test with, not 720"):
+        measure("black_box", first=700, images=20, **known)
+
+
+@pytest.mark.parametrize("given", [{"weights": "w.npz"}, {"seed": 3}, {"epochs": 2}])
+def test_a_substitute_comes_untrained(measure: Callable[..., Any], given: Mapping[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"untrained network was expected, '{next(iter(given))}' came"):
+        measure("black_box", attack="fgsm", budget=0.3, substitute={"name": "lenet5", **given})
 
 
 def test_white_box_on_the_exact_network_differs_from_itself_in_nothing(measure: Callable[..., Any]) -> None:
@@ -178,6 +198,32 @@ def test_the_checks_of_a_white_box_attack(measure: Callable[..., Any]) -> None:
         "planted examples are found",
     }
     assert said["white-box beats transfer"] == said["gradients are not zero"] == "held"
+
+
+def test_a_limit_is_no_fault_of_an_attack_that_looks_for_the_least_noise(measure: Callable[..., Any]) -> None:
+    rises = "success rises with the budget to 100 %"
+    limited, free = (measure("white_box", attack="jsma", budget=b, images=10) for b in (2, None))
+    assert limited["success"].count < limited["success"].of
+    why = {v.check: (v.said, v.why) for v in limited["checks"]}[rises]
+    assert why == ("not tried", "the budget of 2 is a limit, and was not raised")
+    assert free["success"].count < free["success"].of
+    (missed,) = (v for v in free["checks"] if v.check == rises)
+    assert missed.said == "failed"
+    assert missed.why.endswith("the most noise that was needed; none was set")
+
+
+def test_the_gain_is_over_the_exact_network(measure: Callable[..., Any]) -> None:
+    """Whatever network transferred images are crafted on: of white-box ones it changes nothing."""
+    loud = {"name": "axfpm", "layers": "all"}
+    known = {"variant": CONV, "threat": "white_box", "control": "gain", "budget": 0.6, "images": 40}
+    other, plain = (measure("curve", source=s, attack="deepfool_l2", **known) for s in (loud, "exact"))
+    images, labels = datasets.load("digits").tensors("test", 40)
+    gain = controls.gain(network(CONV), network(), images)
+    assert gain > 1.1 * controls.gain(network(CONV), network(loud), images)
+    backward = controls.ScaledBackward(network(CONV), gain)
+    crafted = craft(attack_named("deepfool_l2"), backward, images, labels, budget=0.6)
+    right = int((predictions(network(CONV), crafted.images) == labels).sum())
+    assert plain["robust_accuracy"]["count"] == other["robust_accuracy"]["count"] == right
 
 
 def test_a_layer_without_gradients_is_caught(measure: Callable[..., Any]) -> None:
@@ -260,7 +306,16 @@ def test_of_a_substitutes_images_those_that_fool_the_exact_network(measure: Call
 def test_robust_accuracy_without_noise_is_accuracy(measure: Callable[..., Any]) -> None:
     found = measure("curve", variant=CONV, attack="bim_linf", budget=0)
     assert found["robust_accuracy"] == found["clean_accuracy"]
-    assert found["lost"]["count"] == 0
+    assert found["lost"]["count"] == found["accuracy_loss"] == 0
+
+
+def test_accuracy_is_lost_and_regained(measure: Callable[..., Any]) -> None:
+    """Of a network that reads less than the attacked one, noise makes images right, too."""
+    flat = {"name": "mul8u_JV3", "layers": "conv", "w_coding": "affine"}
+    found = measure("curve", variant=flat, attack="bim_linf", budget=0.05, images=200)
+    before, after = (found[name]["count"] for name in ("clean_accuracy", "robust_accuracy"))
+    assert found["accuracy_loss"] == pytest.approx((before - after) / 200)
+    assert found["lost"]["count"] > before - after
 
 
 def test_the_worst_of_two_threats_is_no_better_than_either(measure: Callable[..., Any]) -> None:
@@ -282,6 +337,8 @@ def test_confidence_is_of_equally_many_images_of_each_class(measure: Callable[..
     assert hot < measure("confidence", level=0.8)["above"]["count"]
     images, labels = common.images_of(Cell({"dataset": "digits", "images": 20}), balanced=True)
     assert torch.bincount(labels).tolist() == [2] * 10
+    with pytest.raises(ValueError, match="images is 719, and digits has not 71 of each class"):
+        common.images_of(Cell({"dataset": "digits", "images": 719}), balanced=True)
     assert measure("confidence", measure="relative", level=0)["accuracy"]["count"] == int(
         (predictions(network(), images) == labels).sum()
     )
@@ -343,6 +400,35 @@ def test_a_network_is_trained_once(monkeypatch: pytest.MonkeyPatch) -> None:
         trained.load({**spec, "epochs": 2}, data, 3)
 
 
+def test_a_median_is_the_middle() -> None:
+    assert common.spread_of(torch.tensor([4.0, 1.0, 3.0, 2.0]))["median"] == 2.5
+    assert common.spread_of(torch.tensor([4.0, 1.0, torch.inf, 2.0]))["median"] == 2
+    assert common.spread_of(torch.zeros(0))["count"] == 0
+
+
+def test_code_that_makes_multipliers_counts() -> None:
+    """A family's products, and those of Ax-FPM's significands, come from gates."""
+    for module in ("axsim.circuits.families", "axsim.circuits.tiling", "axsim.circuits.library"):
+        assert any(module == known or module.startswith(f"{known}.") for known in common.MODULES)
+
+
+def test_weights_of_a_file_count_by_their_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AXSIM_DATA", str(tmp_path))
+    path = tmp_path / "named.toml"
+    path.write_text(PLAIN.replace('"lenet5"', '{ name = "lenet5", weights = "mine.npz" }'))
+    declared = read_declaration(path)
+    codes = [declared.experiment.code_and_files(declared.cells)]  # not there yet
+    for content in (b"1", b"2"):
+        (tmp_path / "mine.npz").write_bytes(content)
+        codes.append(declared.experiment.code_and_files(declared.cells))
+    assert len(set(codes)) == 3
+    (tmp_path / "mine.npz").write_bytes(b"1")
+    assert declared.experiment.code_and_files(declared.cells) == codes[1]
+    path.write_text(PLAIN)
+    plain = read_declaration(path)
+    assert plain.experiment.code_and_files(plain.cells) == plain.experiment.code()
+
+
 def test_weights_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data, plain = datasets.load("digits"), network()
     np.savez(tmp_path / "mine.npz", **{name: value.numpy() for name, value in plain.state_dict().items()})
@@ -382,6 +468,10 @@ images = 5
         ('"axfpm"', '{ name = "axfpm", layers = "convs" }', "layers: 'convs' came, one of all, conv"),
         ('"axfpm"', '{ name = "mul8u_L40", w_bits = 9 }', "w_bits is 9, expected 2 to 8"),
         ('"axfpm"', '{ name = "qusecnets", level = 2 }', "no setting 'level': did you mean levels?"),
+        ('"axfpm"', '{ name = "qusecnets", levels = 1 }', "levels: 1 came, a whole number from 2 on"),
+        ('"axfpm"', '{ name = "qusecnets", joint = "no" }', "joint: 'no' came, true or false was expected"),
+        ('"axfpm"', '{ name = "qusecnets", reading = "book" }', "reading: 'book' is not the name"),
+        ('"axfpm"', '{ name = "dorefa", bits = 32 }', "bits: 32 came, a whole number from 1 to 31"),
         ('"axfpm"', "[]", "at least one variant was expected"),
         ('"axfpm"', '{ name = "mean_of" }', "of: None came, a list of variants was expected"),
         ('"axfpm"', '{ name = "mean_of", of = ["axfmp"] }', "did you mean axfpm"),

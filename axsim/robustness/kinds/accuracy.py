@@ -45,4 +45,5 @@ EXPERIMENT = Experiment(
     },
     MODULES,
     results=rates("accuracy", "exact_accuracy", "agreement"),
+    files=specs.files,
 )

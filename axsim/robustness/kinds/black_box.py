@@ -75,8 +75,13 @@ def _substitute(cell: Cell, shared: Shared, victim: nn.Module) -> Substitute:
     names = ("dataset", "network", "variant", "substitute", "first", "rounds", "seed")
     what = {"what": "substitute", "weights": digest(victim), **{n: settings[n] for n in names}}
     data = dataset(settings["dataset"])
+    if (needed := int(settings["first"]) + int(settings["images"])) > (there := len(data.test_images)):
+        raise ValueError(
+            f"first is {settings['first']} and images {settings['images']}: the substitute would learn from "
+            f"images that are attacked, as {data.name} has {there} to test with, not {needed}"
+        )
     # Other initial weights than the victim's, whatever the seeds: never the same ones.
-    spec = {k: v for k, v in specs.table(settings["substitute"], "a network").items() if k != "seed"}
+    spec = specs.table(settings["substitute"], "a network")
     untrained = build_untrained(spec, data, seed=10_000 + int(settings["seed"]))
 
     def work() -> dict[str, Any]:
@@ -98,8 +103,11 @@ def _substitute(cell: Cell, shared: Shared, victim: nn.Module) -> Substitute:
 def check(cell: Cell) -> None:
     """Settings that do not go together."""
     specs.needs_budget(cell["attack"], cell["budget"])
-    if "weights" in specs.table(cell["substitute"], "a network"):
-        raise ValueError("substitute: an untrained network was expected, weights came")
+    if given := [k for k in specs.TRAINING if k in specs.table(cell["substitute"], "a network")]:
+        raise ValueError(
+            f"substitute: an untrained network was expected, {given[0]!r} came: it learns from answers "
+            "alone, and its seed is the cell's"
+        )
 
 
 EXPERIMENT = Experiment(
@@ -127,4 +135,5 @@ EXPERIMENT = Experiment(
         *noises("noise"),
         *spreads("queries"),
     ),
+    files=specs.files,
 )

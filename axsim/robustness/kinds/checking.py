@@ -124,15 +124,14 @@ def _of_minimal(judged: Judged, right: Tensor, own: Rate) -> list[Verdict]:
     length: Callable[[Tensor], Tensor] = lambda images: size(images - crafted.originals, judged.attack.norm)  # noqa: E731
     noise = length(crafted.images)
     needed = noise[wrong & right]
-    rates, budgets = [], []
+    rates, budgets = [own, own], [0.0, 0.0]
     if len(needed):
         budgets = [float(needed.median()), max(float(needed.max()), float(needed.median()) * 1.0001)]
         rates = [measures.rate((wrong & (noise <= b))[right]) for b in budgets]
-    verdict = (
-        checks.rises_with_budget(budgets, rates)
-        if rates
-        else checks.rises_with_budget([0.0, 1.0], [own, own])
-    )
+    largest = "the most noise that was needed; none was set"
+    verdict = checks.rises_with_budget(budgets, rates, largest)
+    if judged.budget is not None and own.count < own.of:
+        verdict = not_tried(verdict.check, f"the budget of {judged.budget:g} is a limit, and was not raised")
     random = None
     if judged.attack.norm == "l2":
         generator = torch.Generator().manual_seed(judged.seed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import math
+import statistics
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -23,7 +24,8 @@ from axsim.robustness.threats import Crafted, craft
 
 MODULES = (
     "axsim._native",
-    "axsim.circuits.library",
+    "axsim.arrays",
+    "axsim.circuits",
     "axsim.datasets",
     "axsim.defenses",
     "axsim.engines",
@@ -70,7 +72,7 @@ def noises(*names: str) -> tuple[str, ...]:
 def images_of(cell: Cell, *, balanced: bool = False) -> tuple[Tensor, Tensor]:
     """The first test images of the cell's data set, and their labels.
 
-    ``balanced``: equally many of each class.
+    ``balanced``: equally many of each class, ``images`` over the number of classes, rounded down.
 
     Raises:
         ValueError: there are not so many.
@@ -83,6 +85,8 @@ def images_of(cell: Cell, *, balanced: bool = False) -> tuple[Tensor, Tensor]:
             raise ValueError(
                 f"images is {count}: at least one for each of {len(classes)} classes was expected"
             )
+        if int(torch.bincount(labels, minlength=len(classes)).min()) < each:
+            raise ValueError(f"images is {count}, and {data.name} has not {each} of each class to test with")
         rows = torch.cat([(labels == c).nonzero()[:each, 0] for c in classes])
         return images[rows], labels[rows]
     if count > len(data.test_images):
@@ -185,7 +189,7 @@ def spread_of(values: Tensor) -> dict[str, float]:
         return {"mean": math.nan, "median": math.nan, "count": 0, "low": math.nan, "high": math.nan}
     mean = float(finite.mean())
     half = 1.96 * float(finite.std()) / math.sqrt(count) if count > 1 else math.nan
-    median = float(finite.median())
+    median = statistics.median(finite.tolist())  # torch's is the lower one of two in the middle
     return {"mean": mean, "median": median, "count": count, "low": mean - half, "high": mean + half}
 
 

@@ -63,4 +63,5 @@ EXPERIMENT = Experiment(
     MODULES,
     check,
     results=(*rates("above", "accuracy"), *spreads("margin"), "logits_scale"),
+    files=specs.files,
 )

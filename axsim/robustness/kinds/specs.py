@@ -15,8 +15,9 @@ attack = { name = "cw_l2", steps = 100 }            # a name of axsim.robustness
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,8 +26,9 @@ from axsim import datasets, models, multipliers
 from axsim.nn import Quantization
 from axsim.nn.gradients import named as named_gradient
 from axsim.robustness import attacks
+from axsim.robustness.cells import Cell
 from axsim.robustness.experiments import Setting, number, one_of
-from axsim.robustness.kinds.trained import RECIPE, TABLE_11, build_untrained
+from axsim.robustness.kinds.trained import RECIPE, TABLE_11, build_untrained, weights_path
 from axsim.robustness.names import near
 
 CODING = tuple(f.name for f in fields(Quantization))
@@ -40,8 +42,8 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
         "reading": "paper",
         "hardness": None,
         "joint": False,
-        "epochs": 1,
-        "learning_rate": 0.05,
+        "epochs": 3,
+        "learning_rate": 2.0,
     },
     "bit_depth": {"bits": 1},
     "median_smoothing": {"size": 2},
@@ -53,7 +55,7 @@ DEFENCES: Mapping[str, Mapping[str, Any]] = {
 MEAN_OF = "mean_of"
 """A variant by itself: the mean of the logits of the variants ``of``."""
 
-_TRAINING = ("seed", "weights", *RECIPE)
+TRAINING = ("seed", "weights", *RECIPE)
 
 
 def table(value: Any, what: str) -> dict[str, Any]:
@@ -84,7 +86,7 @@ def network(value: Any) -> Any:
     entry = table(value, "a network")
     one_of(lambda: (*models.list_models(), TABLE_11), "a network")(entry["name"])
     with torch.device("meta"):
-        build_untrained({k: v for k, v in entry.items() if k not in _TRAINING}, None)
+        build_untrained({k: v for k, v in entry.items() if k not in TRAINING}, None)
     for key, least in (("seed", 0), ("epochs", 1), ("batch", 1), ("train_images", 1)):
         if key in entry:
             number(least, whole=True)(entry[key])
@@ -93,6 +95,13 @@ def network(value: Any) -> Any:
     if "weights" in entry and (also := sorted(set(entry) & {"seed", *RECIPE})):
         raise ValueError(f"weights come from {entry['weights']}, so that {also[0]!r} has no meaning")
     return _short(entry)
+
+
+def files(cell: Cell) -> Iterator[Path]:
+    """The files of weights that a cell's networks name."""
+    for value in cell.settings.values():
+        if isinstance(value, dict) and "weights" in value:
+            yield weights_path(value["weights"])
 
 
 def variant(value: Any) -> Any:
@@ -119,9 +128,11 @@ def _variant(value: Any) -> Any:
         entry["of"] = [variant(item) for item in entry["of"]]
     elif name in DEFENCES:
         _known(entry, DEFENCES[name])
-        for key in ("levels", "bits", "size", "epochs", "batch"):
-            if key in entry:
-                number(1, whole=True)(entry[key])
+        for key in entry.keys() & _OF_DEFENCES.keys():
+            try:
+                _OF_DEFENCES[key](entry[key])
+            except (ValueError, TypeError) as problem:
+                raise type(problem)(f"{key}: {problem}") from None
     else:
         _multiplier(entry)
     return _short(entry)
@@ -170,6 +181,16 @@ def flag(value: Any) -> bool:
         raise TypeError(f"{value!r} came, true or false was expected")
     return value
 
+
+_OF_DEFENCES: Mapping[str, Callable[[Any], Any]] = {
+    "levels": number(2, whole=True),
+    "bits": number(1, 31, whole=True),
+    **dict.fromkeys(("size", "epochs", "batch"), number(1, whole=True)),
+    **dict.fromkeys(("trainable", "joint", "activations"), flag),
+    "hardness": number(1e-9),
+    "learning_rate": number(0),
+    "reading": choice("paper", "code"),
+}
 
 DATASET = Setting(one_of(datasets.list_datasets, "a data set"), "mnist")
 NETWORK = Setting(network)

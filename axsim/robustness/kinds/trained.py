@@ -122,11 +122,16 @@ def digest(network: nn.Module) -> str:
     return total.hexdigest()[:16]
 
 
-def _find(name: str) -> Path:
-    """A path as it is, or else in the folder of data sets."""
+def weights_path(name: str) -> Path:
+    """A path as it is, or else in the folder of data sets; it need not be there."""
     path = Path(name).expanduser()
     if not path.is_absolute() and not path.exists() and (folder := os.environ.get("AXSIM_DATA")):
         path = Path(folder).expanduser() / path
+    return path
+
+
+def _find(name: str) -> Path:
+    path = weights_path(name)
     if not path.exists():
         raise WeightsError(f"weights: there is no file {name}, neither here nor in the folder AXSIM_DATA")
     return path

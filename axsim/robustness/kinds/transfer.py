@@ -57,7 +57,7 @@ def run(cell: Cell, shared: Shared) -> Mapping[str, Any]:
         "followed": rate_of(followed),
         "source_success": crafted.success,
         "robust_accuracy": rate_of(fooling.said == crafted.labels),
-        "source_robust_accuracy": rate_of(crafted.after == crafted.labels),
+        "source_robust_accuracy": rate_of(predictions(source, crafted.images) == crafted.labels),
         "clean_accuracy": rate_of(before == crafted.labels),
         "source_clean_accuracy": rate_of(crafted.before == crafted.labels),
         "noise": noise_of(crafted, crafted.fooling),
@@ -96,4 +96,5 @@ EXPERIMENT = Experiment(
         *noises("noise"),
         *spreads("queries"),
     ),
+    files=specs.files,
 )

@@ -157,4 +157,5 @@ EXPERIMENT = Experiment(
         "logits_gain",
         *_besides("beside_exact", "at_boundary"),
     ),
+    files=specs.files,
 )
