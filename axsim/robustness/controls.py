@@ -80,16 +80,11 @@ class _Scaled(torch.autograd.Function):  # type: ignore[misc]
 
 
 class _Around(nn.Module):  # type: ignore[misc]
-    """What is put around a network that may itself be several (an expectation, a mean)."""
+    """What is put around a network."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
-
-    @property
-    def samples(self) -> int:
-        """How many networks one pass asks."""
-        return int(getattr(self.network, "samples", 1))
 
 
 class ScaledBackward(_Around):

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
 from small_networks import digits_network, plane_images
@@ -36,6 +41,79 @@ def test_dlr_is_unchanged_by_shift_and_scale_and_grows_as_the_label_loses() -> N
     value = difference_of_logits_ratio(z, labels)
     assert torch.equal(value > 0, margin(z, labels) < 0)
     torch.testing.assert_close(cross_entropy(z, labels), -z.log_softmax(1)[torch.arange(50), labels])
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_dlr_of_equal_logits_is_a_number(dtype: torch.dtype) -> None:
+    z = torch.ones((1, 5), dtype=dtype, requires_grad=True)
+    for targets in (None, torch.tensor([1])):
+        value = difference_of_logits_ratio(z, torch.tensor([0]), targets)
+        assert value.item() == 0
+        assert torch.isfinite(torch.autograd.grad(value.sum(), z)[0]).all()
+
+
+def by_the_paper(
+    f: Callable[[Any], float], slope: Callable[[Any], Any], origin: Any, start: Any, budget: float, steps: int
+) -> list[Any]:
+    """Algorithm 1 in NumPy, linf: the points that it looks at."""
+    moved = lambda x, step: within(x + step * np.sign(slope(x)))  # noqa: E731
+    within = lambda x: np.clip(origin + np.clip(x - origin, -budget, budget), 0, 1)  # noqa: E731
+    shares = [0.0, 0.22]
+    while shares[-1] <= 1:
+        shares.append(shares[-1] + max(shares[-1] - shares[-2] - 0.03, 0.06))
+    looks = [math.ceil(share * steps - 1e-9) for share in shares[:-1]]
+    step, points, rose, halved = 2 * budget, [start], [], [False]
+    before, x, best, highest = start, start, start, [f(start)]
+    for k in range(steps):
+        ahead = moved(x, step)
+        if k:
+            ahead = within(x + 0.75 * (ahead - x) + 0.25 * (x - before))
+        points.append(ahead)
+        rose.append(f(ahead) > f(x))
+        before, x = x, ahead
+        best = x if f(x) > f(best) else best
+        if k + 1 in looks[1:]:
+            last = looks[looks.index(k + 1) - 1]
+            stuck = not halved[-1] and f(best) == highest[-1]
+            halved.append(sum(rose[last:]) < 0.75 * (k + 1 - last) or stuck)
+            highest.append(f(best))
+            if halved[-1]:
+                step, x = step / 2, best
+    return points
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_run_is_the_papers_algorithm(seed: int) -> None:
+    """A sum of sines, with many tops inside the ball, looked at in float64."""
+    draw = np.random.default_rng(seed)
+    waves, phases, origin = draw.normal(size=(5, 9)), draw.normal(size=5), draw.random(9)
+    seen: list[Any] = []
+
+    def loss(logits: Tensor, labels: Tensor, index: Tensor) -> Tensor:
+        return logits[:, 0]
+
+    class Waves(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            seen.append(images.detach().numpy().ravel())
+            value = (images.flatten(1) @ torch.tensor(6 * waves.T) + torch.tensor(phases)).sin().sum(1)
+            return torch.stack([value, value - 100], 1)
+
+    run = _Run(
+        Asked(Waves(), 1),
+        torch.tensor([0]),
+        torch.tensor(origin.reshape(1, 1, 3, 3)),
+        torch.tensor([0]),
+        0.25,
+        "linf",
+    )
+    run.loss = loss
+    run.climb(60, 0.75, 0.75, torch.Generator().manual_seed(seed))
+    expected = by_the_paper(
+        lambda x: float(np.sin(6 * waves @ x + phases).sum()),
+        lambda x: 6 * np.cos(6 * waves @ x + phases) @ waves,
+        origin, seen[0], 0.25, 60,
+    )  # fmt: skip
+    np.testing.assert_allclose(np.array(seen), np.array(expected), atol=1e-6)
 
 
 class Slope(nn.Module):

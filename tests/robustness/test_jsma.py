@@ -123,6 +123,24 @@ def test_best_pairs_equal_a_search_of_all() -> None:
                 assert pairs[row].tolist() == wanted
 
 
+def test_small_derivatives_have_pairs_too() -> None:
+    """Products of derivatives below 1e-23 are 0 in float32; those of a confident network's softmax are."""
+    generator = torch.Generator().manual_seed(3)
+    alpha, beta = torch.randn((20, 9), generator=generator), torch.randn((20, 9), generator=generator)
+    free = torch.ones((20, 9), dtype=torch.bool)
+    pairs, found = best_pairs(alpha, beta, free, increase=True)
+    assert found.all()
+    for factor in (2.0**-90, 2.0**60):
+        there, still = best_pairs(alpha * factor, beta * factor, free, increase=True)
+        assert still.all()
+        assert torch.equal(there, pairs)
+    rows = [[-8.0] * 16, [8.0] * 16, [0.0] * 16]
+    made = run(
+        Linear(rows, [60.0, 0.0, -1.0]), torch.zeros(1, 1, 4, 4), gamma=1.0, derivatives="probabilities"
+    )
+    assert int((made > 0).sum()) == 4
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

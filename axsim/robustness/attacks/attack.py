@@ -18,7 +18,8 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from axsim.robustness.balls import size
+from axsim.robustness.attacks.eot import passes
+from axsim.robustness.balls import over_images, size
 
 Norm = Literal["linf", "l2", "l0"]
 
@@ -86,23 +87,35 @@ class Asked(nn.Module):  # type: ignore[misc]  # torch's types are not looked at
 
     def __init__(self, network: nn.Module, count: int) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.passes = network, passes(network)
         self.queries = torch.zeros(count, dtype=torch.int64)
 
     def forward(self, images: Tensor, rows: Tensor | None = None) -> Tensor:
-        """Logits of ``images``; ``rows`` says which image each is a variant of (default: all, in turn)."""
+        """Logits of ``images``; ``rows`` says which image each is a variant of (default: all, in turn).
+
+        Raises:
+            ValueError: logits that are NaN or infinite. (-inf may stand for a class that is ruled out.)
+        """
         count = len(self.queries)
-        passes = getattr(self.network, "samples", 1)  # a wrapper that averages asks several times
         if rows is None:
             times, rest = divmod(len(images), count)
             if rest:
                 raise RuntimeError(
                     f"{len(images)} images were asked about, which {count} they belong to is not told"
                 )
-            self.queries += times * passes
+            self.queries += times * self.passes
         else:
-            self.queries += torch.bincount(rows.cpu(), minlength=count) * passes
-        return self.network(images)
+            self.queries += torch.bincount(rows.cpu(), minlength=count) * self.passes
+        logits: Tensor = self.network(images)
+        # Every class would be a wrong one, or the right one, by its place: neither is an answer.
+        strange = ~(logits.detach() < math.inf).all(1)
+        if bool(strange.any()):
+            raise ValueError(
+                "network: logits that are numbers were expected, NaN or inf came for "
+                f"{int(strange.sum())} of {len(images)} images; "
+                "torch.nan_to_num in the network can say what they count as"
+            )
+        return logits
 
 
 @contextmanager
@@ -173,7 +186,8 @@ class NamedAttack:
         Raises:
             TypeError: an argument of the wrong kind.
             ValueError: images outside [0, 1] or not finite, labels that are no classes, a budget below 0 or
-                missing, a network that does not give logits.
+                missing, a network that does not give logits, or some that are NaN or infinite.
+            RuntimeError: the attack made pixels that are no numbers, or went beyond its budget.
         """
         check_images(images)
         check_labels(labels, len(images), images.device)
@@ -221,15 +235,26 @@ class NamedAttack:
                 generator=generator,
                 **self.settings,
             )
-            crafted = crafted.detach().to(torch.float32).clamp(0, 1)
-            if not bool(torch.isfinite(crafted).all()):
+            crafted = crafted.detach().to(torch.float32)
+            if not bool(torch.isfinite(crafted).all()):  # before they are clipped: that hides infinity
                 raise RuntimeError(f"{self.name} made pixels that are no numbers: {self.settings}")
+            crafted = crafted.clamp(0, 1)
+            noise = size(crafted - start, self.norm)
             if self.minimal and budget is not None:
-                within = size(crafted - start, self.norm) <= budget * (1 + 1e-6)
-                crafted = torch.where(within[:, None, None, None], crafted, start)
+                crafted = torch.where(over_images(noise <= budget * (1 + 1e-6)), crafted, start)
+            elif budget is not None and float(noise.max()) > _rounded(budget, start[0].numel()):
+                most = float(noise.max())
+                raise RuntimeError(
+                    f"{self.name}: {self.norm} noise of {most:g}, beyond the budget {budget:g}"
+                )
             made[rows] = crafted
             asked.queries[rows.cpu()] += inner.queries
         return made, asked.queries
+
+
+def _rounded(budget: float, values: int) -> float:
+    """The budget and what float32 may add to it: pixels near 1 are 6e-8 apart, however small their noise."""
+    return budget * (1 + 1e-5) + 1.2e-7 * math.sqrt(values)
 
 
 def check_images(images: Tensor, argument: str = "images") -> None:

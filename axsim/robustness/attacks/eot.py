@@ -8,6 +8,21 @@ import torch
 from torch import Tensor, nn
 
 
+def passes(network: nn.Module) -> int:
+    """How many networks one call asks: more than 1 where there is an :class:`EOT` or a :class:`MeanOf` in it.
+
+    >>> import torch
+    >>> one = torch.nn.Identity()
+    >>> passes(one), passes(EOT(MeanOf([one, one]), 3)), passes(torch.nn.Sequential(EOT(one, 5), one))
+    (1, 6, 5)
+    """
+    if isinstance(network, EOT):
+        return network.samples * passes(network.network)
+    if isinstance(network, MeanOf):
+        return sum(passes(one) for one in network.networks)
+    return max((passes(part) for part in network.children()), default=1)
+
+
 class EOT(nn.Module):  # type: ignore[misc]
     """A network that answers with the mean of several answers of a random one.
 
@@ -65,7 +80,7 @@ class MeanOf(nn.Module):  # type: ignore[misc]
         super().__init__()
         if not networks:
             raise ValueError("networks: at least one was expected, none came")
-        self.networks, self.samples = nn.ModuleList(networks), len(networks)
+        self.networks = nn.ModuleList(networks)
 
     def forward(self, images: Tensor) -> Tensor:
         return torch.stack([network(images) for network in self.networks]).mean(0)

@@ -1,10 +1,11 @@
 """Attacks of Foolbox (J. Rauber et al., JOSS 5(53), 2020, doi 10.21105/joss.02607), by the names of its
 classes.
 
-Foolbox reads global random state, warns about what is harmless, and has three habits that would change a
+Foolbox reads global random state, warns about what is harmless, and has five habits that would change a
 result; they are put right here: HopSkipJump shares one step length among all images of a batch, C&W gives
-back a black image where it found nothing, and Boundary and HopSkipJump raise for a whole batch where one
-image has no starting point.
+back a black image where it found nothing, Boundary and HopSkipJump raise for a whole batch where one image
+has no starting point, l2 steps along gradients shorter than 1e-12 shrink with them, and DeepFool walks away
+from the boundary where the label shares the largest logit with another class.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from axsim.robustness.attacks.attack import Asked, Norm
 from axsim.robustness.attacks.seeds import global_state
-from axsim.robustness.balls import over_images, size
+from axsim.robustness.balls import over_images, size, steepest
 
 STARTS = 50
 """Random images that are tried as starting points where no other image of the batch will do."""
@@ -48,8 +49,9 @@ def craft(
     **settings: Any,
 ) -> Tensor:
     """What the Foolbox attack ``kind`` makes of the images."""
-    attack = getattr(foolbox().attacks, kind)(**settings)
-    with _foolbox_model(asked, images, generator) as model:
+    attack = _attack(kind, settings)
+    attacked = _LabelFirst(asked, labels) if "DeepFool" in kind else asked
+    with _foolbox_model(attacked, images, generator) as model:
         _, made, _ = attack(model, images, labels, epsilons=budget if not _minimal(attack) else None)
     return _torch(made)
 
@@ -95,7 +97,11 @@ def decision_based(
     if not len(rows):
         return made
     inner = Asked(asked.network, len(rows))
-    attack = _attack(kind, inner, labels[rows], settings)
+    attack = (
+        _hopskipjump(inner, labels[rows], settings)
+        if kind == "HopSkipJumpAttack"
+        else _attack(kind, settings)
+    )
     with _foolbox_model(inner, images, generator) as model:
         some = attack(model, images[rows], labels[rows], starting_points=starts[rows], epsilons=None)[1]
     made[rows] = _torch(some)
@@ -137,7 +143,7 @@ def starting_points(
 
 
 @contextmanager
-def _foolbox_model(asked: Asked, images: Tensor, generator: torch.Generator) -> Iterator[Any]:
+def _foolbox_model(asked: nn.Module, images: Tensor, generator: torch.Generator) -> Iterator[Any]:
     """The network as Foolbox takes it, with global random state from the generator."""
     asked.eval()
     with global_state(generator), warnings.catch_warnings():
@@ -153,17 +159,51 @@ def _torch(made: Any) -> Tensor:
     return made.raw if hasattr(made, "raw") else made
 
 
-def _attack(kind: str, asked: Asked, labels: Tensor, settings: dict[str, Any]) -> Any:
-    """Foolbox's attack of this kind; HopSkipJump with :func:`estimated_gradient`."""
+def _attack(kind: str, settings: dict[str, Any]) -> Any:
+    """Foolbox's attack of this kind; those that step along an l2 gradient with steps that do not shrink."""
     attacks = foolbox().attacks
-    if kind != "HopSkipJumpAttack":
-        return getattr(attacks, kind)(**settings)
+    its: Any = getattr(attacks, kind)
+    if not issubclass(its, attacks.gradient_descent_base.L2BaseGradientDescent):
+        return its(**settings)
+
+    class WholeSteps(its):  # type: ignore[misc]
+        def normalize(self, gradients: Any, *, x: Any, bounds: Any) -> Any:
+            usual = super().normalize(gradients, x=x, bounds=bounds).raw
+            short = size(gradients.raw, "l2") < 1e-12
+            return type(gradients)(torch.where(over_images(short), steepest(gradients.raw, "l2"), usual))
+
+    return WholeSteps(**settings)
+
+
+def _hopskipjump(asked: Asked, labels: Tensor, settings: dict[str, Any]) -> Any:
+    """Foolbox's HopSkipJump with :func:`estimated_gradient`."""
+    attacks = foolbox().attacks
 
     class HopSkipJump(attacks.HopSkipJumpAttack):  # type: ignore[misc, name-defined]
         def approximate_gradients(self, _: Any, points: Any, steps: int, delta: Any) -> Any:
             return type(points)(estimated_gradient(asked, points.raw, labels, steps, delta.raw))
 
     return HopSkipJump(**settings)
+
+
+class _LabelFirst(nn.Module):  # type: ignore[misc]
+    """The network, with the label's logit the next larger number where another class's equals it at the top.
+
+    DeepFool takes the last of the largest logits for the class to leave, which then is not the label.
+    """
+
+    def __init__(self, asked: Asked, labels: Tensor) -> None:
+        super().__init__()
+        self.asked, self.labels = asked, labels
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.asked(images)
+        own, values = self.labels[:, None], logits.detach()
+        most = values.amax(1, keepdim=True)
+        shared = (values == most).sum(1, keepdim=True) > 1
+        raised = torch.nextafter(most, torch.full_like(most, torch.inf)) - most
+        raised = torch.where(shared & (values.gather(1, own) == most), raised, 0)
+        return logits + torch.zeros_like(values).scatter(1, own, raised)
 
 
 def estimated_gradient(asked: Asked, points: Tensor, labels: Tensor, steps: int, radius: Tensor) -> Tensor:

@@ -146,7 +146,7 @@ def best_pairs(alpha: Tensor, beta: Tensor, free: Tensor, *, increase: bool) -> 
         index = free[row].nonzero()[:, 0]
         if len(index) < 2:
             continue
-        a, b = alpha[row, index], beta[row, index]
+        a, b = _near_one(alpha[row, index]), _near_one(beta[row, index])
         gain, loss = a[:, None] + a[None, :], b[:, None] + b[None, :]
         saliency = (gain.clamp_min(0) * loss.clamp_max(0)).neg_()
         saliency.fill_diagonal_(0)
@@ -156,3 +156,9 @@ def best_pairs(alpha: Tensor, beta: Tensor, free: Tensor, *, increase: bool) -> 
             pairs[row, 0], pairs[row, 1] = index[first], index[second]
             found[row] = True
     return pairs, found
+
+
+def _near_one(values: Tensor) -> Tensor:
+    """The values times a power of two, which changes no digit: products of small ones would vanish."""
+    exponent = int(torch.frexp(values.abs().amax()).exponent)
+    return values * 2.0 ** min(-exponent, 126)

@@ -48,8 +48,9 @@ def difference_of_logits_ratio(logits: Tensor, labels: Tensor, targets: Tensor |
         raise ValueError(
             f"network: the DLR loss needs {least} classes, {logits.shape[1]} came; use the loss 'ce'"
         )
+    little = max(1e-12, torch.finfo(logits.dtype).tiny)  # 1e-12 is 0 in float16, and equal logits make 0 / 0
     top = logits.topk(least, dim=1).values
     if targets is None:
-        return -margin(logits, labels) / (top[:, 0] - top[:, 2] + 1e-12)
+        return -margin(logits, labels) / (top[:, 0] - top[:, 2] + little)
     lead = (logits.gather(1, labels[:, None]) - logits.gather(1, targets[:, None]))[:, 0]
-    return -lead / (top[:, 0] - (top[:, 2] + top[:, 3]) / 2 + 1e-12)
+    return -lead / (top[:, 0] - (top[:, 2] + top[:, 3]) / 2 + little)
