@@ -44,7 +44,7 @@ class Planted:
     Attributes:
         network: takes ``image`` for class 0, and ``examples`` for class 1.
         image: float32 (1, C, H, W).
-        examples: float32 (M, C, H, W), at the budget's distance from the image; in l2 nearer where [0, 1] cuts
+        examples: float32 (M, C, H, W), at the budget's distance of it; in l2 nearer where [0, 1] cuts
             them off.
     """
 
@@ -132,7 +132,7 @@ def find(
 def _at(
     image: Tensor, count: int, norm: str, budget: float, generator: torch.Generator, *, fill: bool
 ) -> Tensor:
-    """Random points around the image: at the budget's distance, or (``fill``) anywhere within it; then clipped."""
+    """Random points around the image: at the budget's distance, or (``fill``) within it; then clipped."""
     shape = (count, *image.shape[1:])
     if norm == "linf":
         draw = uniform if fill else signs
