@@ -44,7 +44,8 @@ class Planted:
     Attributes:
         network: takes ``image`` for class 0, and ``examples`` for class 1.
         image: float32 (1, C, H, W).
-        examples: float32 (M, C, H, W), at the budget's distance from the image.
+        examples: float32 (M, C, H, W), at the budget's distance of it; in l2 nearer where [0, 1] cuts
+            them off.
     """
 
     network: ReadOut
@@ -66,7 +67,9 @@ def plant(
     """A network with ``edge`` examples planted at distance ``budget`` of ``image``.
 
     Args:
-        features: images to features, such as a network without its last layer, or its logits.
+        features: images to features, such as a network without its last layer, or its logits. With features
+            as few as ten logits, many planes leave random points at the budget's distance on the examples'
+            side: :func:`find` says in how many.
         image: float32 (1, C, H, W).
         norm: "linf" or "l2".
         budget: the attack's.
@@ -95,7 +98,7 @@ def plant(
     highest, lowest = float((a @ direction).max()), float((b @ direction).min())
     if not highest < lowest:
         return None
-    # The plane stands nearer to the examples: random points are to stay on the inside.
+    # The plane stands nearer to the examples: fewer random points cross it.
     network = ReadOut(features, direction, highest + 0.9 * (lowest - highest))
     return Planted(network, image, examples)
 
@@ -129,7 +132,7 @@ def find(
 def _at(
     image: Tensor, count: int, norm: str, budget: float, generator: torch.Generator, *, fill: bool
 ) -> Tensor:
-    """Random points around the image: at the budget's distance, or (``fill``) anywhere within it."""
+    """Random points around the image: at the budget's distance, or (``fill``) within it; then clipped."""
     shape = (count, *image.shape[1:])
     if norm == "linf":
         draw = uniform if fill else signs
