@@ -35,7 +35,7 @@ def read_regular(path: str | os.PathLike[str], most: int) -> bytes:
         if stat.S_ISDIR(found.st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
         if why := _unfit(found, most):
-            raise OSError(22, why, os.fspath(path))
+            raise OSError(errno.EINVAL, why, os.fspath(path))
         with open(descriptor, "rb", closefd=False) as file:
             return file.read(found.st_size)
     finally:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
-import stat
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -20,6 +20,7 @@ from axsim.circuits.formats.detect import FORMATS, detect
 from axsim.circuits.formats.options import ReadOptions
 from axsim.circuits.formats.text import decode
 from axsim.errors import NetlistError, NetlistFileError
+from axsim.files import read_regular
 from axsim.multipliers.closeness import Closeness, measure, table_patterns
 from axsim.multipliers.integer import Multiplier
 from axsim.multipliers.known import table_facts
@@ -280,20 +281,15 @@ def _product_patterns(netlist: Netlist, a: Any, b: Any, widths: tuple[int, int, 
 
 
 def read_bytes(path: Path) -> bytes:
-    """The content of a file; NetlistFileError, without reading it, for one that is too large, or is none.
-
-    A pipe would be waited for, and a device never end.
-    """
-    found = path.stat()
-    if stat.S_ISDIR(found.st_mode):
-        raise NetlistFileError("this is a folder; `axsim import` reads all files of one", path=path)
-    if not stat.S_ISREG(found.st_mode):
-        raise NetlistFileError("this is no regular file", path=path)
-    if found.st_size > MAX_FILE_BYTES:
-        raise NetlistFileError(
-            f"the file has {found.st_size} bytes, expected at most {MAX_FILE_BYTES}", path=path
-        )
-    return path.read_bytes()
+    """The content of a file; NetlistFileError, without reading it, for one that is too large, or is none."""
+    try:
+        return read_regular(path, MAX_FILE_BYTES)
+    except IsADirectoryError:
+        raise NetlistFileError("this is a folder; `axsim import` reads all files of one", path=path) from None
+    except OSError as problem:
+        if problem.errno != errno.EINVAL:
+            raise
+        raise NetlistFileError(str(problem.strerror), path=path) from None
 
 
 def clean_name(text: str) -> str:
