@@ -79,15 +79,7 @@ class _Scaled(torch.autograd.Function):  # type: ignore[misc]
         return gradient * context.gain, None
 
 
-class _Around(nn.Module):  # type: ignore[misc]
-    """What is put around a network."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-
-class ScaledBackward(_Around):
+class ScaledBackward(nn.Module):  # type: ignore[misc]
     """The same answers, and ``gain`` times the gradient.
 
     Approximate multipliers may amplify, and a backward pass through the exact product knows nothing of it.
@@ -103,14 +95,14 @@ class ScaledBackward(_Around):
     """
 
     def __init__(self, network: nn.Module, gain: float) -> None:
-        super().__init__(network)
-        self.gain = float(gain)
+        super().__init__()
+        self.network, self.gain = network, float(gain)
 
     def forward(self, images: Tensor) -> Tensor:
         return _Scaled.apply(self.network(images), self.gain)
 
 
-class DividedLogits(_Around):
+class DividedLogits(nn.Module):  # type: ignore[misc]
     """Logits divided by a number, such as the network's own :func:`scale`.
 
     Cross-entropy of amplified logits saturates: its gradient rounds to 0 and passes for a defence. Classes do
@@ -121,10 +113,10 @@ class DividedLogits(_Around):
     """
 
     def __init__(self, network: nn.Module, scale: float) -> None:
-        super().__init__(network)
+        super().__init__()
         if not scale > 0:
             raise ValueError(f"scale: a number above 0 was expected, {scale} came")
-        self.scale = float(scale)
+        self.network, self.scale = network, float(scale)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.network(images) / self.scale
@@ -141,7 +133,7 @@ def gain(network: nn.Module, exact: nn.Module, images: Tensor) -> float:
     return scale(network, images) / scale(exact, images)
 
 
-class Float64(_Around):
+class Float64(nn.Module):  # type: ignore[misc]
     """A copy of a network that computes in float64, its gradients, too.
 
     float32 rounds small gradients to 0, which looks like a defence. Answers are given back in float32 by
@@ -153,14 +145,15 @@ class Float64(_Around):
     """
 
     def __init__(self, network: nn.Module, answers: torch.dtype = torch.float64) -> None:
-        super().__init__(copy.deepcopy(network).double())
+        super().__init__()
+        self.network = copy.deepcopy(network).double()
         self.answers = answers
 
     def forward(self, images: Tensor) -> Tensor:
         return self.network(images.double()).to(self.answers)
 
 
-class FirstOfBatch(_Around):
+class FirstOfBatch(nn.Module):  # type: ignore[misc]
     """A network whose convolutions take the first image of a batch for all of it.
 
     So does the convolution that the authors of Defensive Approximation have published (Guesmi et al.,
@@ -176,10 +169,10 @@ class FirstOfBatch(_Around):
     """
 
     def __init__(self, network: nn.Module, batch: int) -> None:
-        super().__init__(network)
+        super().__init__()
         if batch < 1:
             raise ValueError(f"batch: a number from 1 was expected, {batch} came")
-        self.batch = batch
+        self.network, self.batch = network, batch
 
     def forward(self, images: Tensor) -> Tensor:
         said: Tensor = self.network(images[:: self.batch])
